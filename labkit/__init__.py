@@ -1,0 +1,25 @@
+"""labkit: the few names that a lesson uses. Each is loaded when it is first asked for, so that importing labkit costs nothing."""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> the module that holds it
+_HOMES = {
+    "connect": "labkit.connect",
+    "base_image": "labkit.images",
+    "LayerStack": "labkit.views.layer_stack",
+    "ProcessTree": "labkit.views.process_tree",
+    "Lesson": "labkit.lessons",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'labkit' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

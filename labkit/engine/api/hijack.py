@@ -1,0 +1,217 @@
+"""A connection taken over, for attach and exec.
+
+A **hijacked** connection starts as HTTP and becomes two plain byte streams (Docker Engine API, "Attach to a
+container", Hijacking). The client asks with `Upgrade: tcp`, the engine answers `101 UPGRADED`, and from then on
+each side may close its own half and still listen to the other's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import socket
+from typing import Any, Literal, cast
+
+from aiohttp import web
+
+from labkit.engine.api.detach import DetachKeys
+from labkit.engine.api.request import Request
+
+RAW = "application/vnd.docker.raw-stream"
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+
+CHUNK = 64 * 1024
+QUIET = 0.015
+"""Seconds between the head of a hijacked answer and its first byte. The SDK for Python reads the head through a
+buffer and the rest past it; what comes in one piece with the head it loses."""
+
+End = Literal["end", "detached", "gone"]
+"""How a relay ended: the container's output did, the client pressed the detach keys, or the client left."""
+
+
+def content_type(api_version: tuple[int, int], tty: bool) -> str:
+    """The media type of a container's output. Up to 1.41 Docker called framed output raw too."""
+    return RAW if tty or api_version < (1, 42) else MULTIPLEXED
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's side of one client; `gone` is set when the client has left."""
+
+    __slots__ = ("gone",)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.gone = asyncio.Event()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.gone.set()
+        super().connection_lost(exc)
+
+    def hand_over(self) -> bytes:
+        """Give up the connection; the bytes that came behind the request."""
+        early, self._message_tail = self._message_tail, b""
+        if self._buffer_paused:
+            self._resume_reading_for_buffer()
+        return early
+
+
+class _Hijacker(asyncio.StreamReaderProtocol):
+    """Reads a hijacked connection, and tells aiohttp, which still has it on its books, when it is lost."""
+
+    def __init__(self, reader: asyncio.StreamReader, before: Connection) -> None:
+        super().__init__(reader)
+        self._before = before
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._before.connection_lost(exc)
+
+
+class _Sent(web.StreamResponse):
+    """Stands for an answer that went out by hand, so that aiohttp adds nothing."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+    @property
+    def keep_alive(self) -> bool | None:
+        return False
+
+
+class Duplex:
+    """A hijacked connection: what the client types is read, what it must see is written."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._quiet_until = asyncio.get_running_loop().time() + QUIET
+        self.response: web.StreamResponse = _Sent()
+        """What the handler returns when it is done."""
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes, waiting while the client does not take them. ConnectionError when it has left."""
+        wait = self._quiet_until - asyncio.get_running_loop().time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def relay(self, sock: socket.socket, *, stdin: bool = True, detach: DetachKeys | None = None) -> End:
+        """Carry bytes between the client and one end of a socket pair, until the other end closes it.
+
+        What the client types is read even where there is no `stdin`, and thrown away. The client's half-close
+        becomes shutdown(SHUT_WR) on the socket. Both the socket and the connection are closed in the end.
+        """
+        sock.setblocking(False)
+        typed = asyncio.create_task(self._from_client(sock, stdin, detach))
+        output = asyncio.create_task(self._to_client(sock))
+        left = asyncio.create_task(self._client_gone(typed))
+        watched = {typed, output, left}
+        try:
+            return await _first_end(watched)
+        finally:
+            for task in watched:
+                task.cancel()
+            await asyncio.gather(*watched, return_exceptions=True)
+            sock.close()
+            self.close()
+
+    async def _to_client(self, sock: socket.socket) -> End | None:
+        """None when the client takes nothing more: what it has typed may still be on its way."""
+        loop = asyncio.get_running_loop()
+        while data := await _received(loop, sock):
+            try:
+                await self.write(data)
+            except ConnectionError:
+                return None
+        return "end"
+
+    async def _from_client(self, sock: socket.socket, stdin: bool, detach: DetachKeys | None) -> End | None:
+        """None when the client has nothing more to type: that alone does not end the relay."""
+        loop = asyncio.get_running_loop()
+        # the container may close its stdin, or end, while somebody still types: not an error
+        with contextlib.suppress(OSError):
+            while data := await self._reader.read(CHUNK):
+                if detach is not None:
+                    data = detach.feed(data)
+                if stdin and data:
+                    await loop.sock_sendall(sock, data)
+                if detach is not None and detach.found:
+                    return "detached"
+            if stdin:
+                sock.shutdown(socket.SHUT_WR)
+        return None
+
+    async def _client_gone(self, typed: asyncio.Task[End | None]) -> End | None:
+        """Returns when the client has closed both halves and what it typed is delivered.
+
+        To read, a half-close and a close look the same. EPOLLHUP (epoll_ctl(2)) comes only with the second, and is
+        always reported, so an epoll that asks for nothing else becomes readable when the client is gone.
+        """
+        loop = asyncio.get_running_loop()
+        left = asyncio.Event()
+        # a duplicate, as asyncio closes its own descriptor at the first write that fails
+        with select.epoll() as epoll, self._writer.get_extra_info("socket").dup() as connection:
+            epoll.register(connection, 0)
+            loop.add_reader(epoll.fileno(), left.set)
+            try:
+                await left.wait()
+            finally:
+                loop.remove_reader(epoll.fileno())
+        await asyncio.wait({typed})
+        return "gone"
+
+    def close(self) -> None:
+        """Send what is waiting and close the connection."""
+        self._writer.close()
+
+
+async def _received(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> bytes:
+    """What the container's side sent; nothing when it is closed, or was cut."""
+    try:
+        return await loop.sock_recv(sock, CHUNK)
+    except ConnectionError:
+        return b""
+
+
+async def _first_end(tasks: set[asyncio.Task[End | None]]) -> End:
+    """The first result of the tasks that is an end."""
+    for task in asyncio.as_completed(tasks):
+        if end := await task:
+            return end
+    return "end"
+
+
+async def hijack(request: Request, tty: bool) -> Duplex:
+    """Answer `101 UPGRADED` and take the connection over; `200 OK` to a client that did not ask for an upgrade.
+
+    After this an error can no longer become an HTTP answer. The handler returns `duplex.response`.
+    """
+    connection, transport = cast(Connection, request.http.protocol), request.http.transport
+    if transport is None:
+        raise ConnectionResetError("the client left before its connection was taken over")
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=CHUNK, loop=loop)
+    protocol = _Hijacker(reader, connection)
+    if early := connection.hand_over():
+        reader.feed_data(early)
+    transport.set_protocol(protocol)
+    protocol.connection_made(transport)
+    writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+    writer.write(_head(request, tty))
+    duplex = Duplex(reader, writer)
+    request.answering = duplex.response
+    return duplex
+
+
+def _head(request: Request, tty: bool) -> bytes:
+    upgrade = "upgrade" in request.http.headers.get("Connection", "").lower()
+    lines = ["HTTP/1.1 101 UPGRADED" if upgrade else "HTTP/1.1 200 OK"]
+    lines.append(f"Content-Type: {content_type(request.api_version, tty) if upgrade else RAW}")
+    if upgrade:
+        lines += ["Connection: Upgrade", "Upgrade: tcp"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()

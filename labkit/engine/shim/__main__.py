@@ -1,0 +1,26 @@
+"""Run the shim: `python -I -S labkit/engine/shim/__main__.py STATE`. Isolated, and without site: it stays small."""
+
+import gc
+import os
+import sys
+
+sys.path.insert(0, os.path.abspath(f"{__file__}/../../../.."))  # -I leaves out the folder that labkit is in
+
+from labkit.engine.shim.shim import Shim
+
+
+def main() -> None:
+    """Serve one state folder until no container and no engine is left."""
+    state = sys.argv[1]
+    shim = Shim(state)
+    with open(f"/proc/{os.getpid()}/stat") as file:
+        started = file.read().rpartition(")")[2].split()[19]  # starttime: a pid alone may come to name another process
+    with open(f"{state}/shim.pid", "w") as file:
+        file.write(f"{os.getpid()} {started}\n")
+    print("ready", flush=True)
+    gc.freeze()  # what is here now is shared with every clone: the collector must not touch those pages
+    shim.loop.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""How a prediction, an outcome, a hint or a quiz looks, in three forms with the same content.
+
+Text is what a terminal, a screen reader and nbval get; HTML without scripts is what a web page shows; a widget of
+ipywidgets is what a running notebook shows. Text and HTML are the same for the same learner's state on every engine.
+"""
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import ipywidgets  # type: ignore[import-untyped]
+from IPython.core.getipython import get_ipython
+
+from labkit.lessons.material import Outcome, Prediction, Question
+
+SIGNS = {"passed": "✓ passed", "not yet": "✗ not yet", "not tried": "○ not tried yet"}
+COLOURS = {"passed": "#2e7d32", "not yet": "#c62828", "not tried": "#757575"}
+LETTERS = "abcdefgh"
+LINK = '<a href="#{0}">{1}</a>'
+
+MakeWidget = Callable[[], ipywidgets.Widget]
+
+
+class Card:
+    """Something to show in a notebook: its text, its HTML and, in a running notebook, a widget."""
+
+    def __init__(self, text: str, html: str, widget: MakeWidget | None = None) -> None:
+        self.text, self.html, self._widget = text, html, widget
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": self.text, "text/html": self.html}
+        if self._widget and get_ipython() is not None:
+            bundle = {**self._widget()._repr_mimebundle_(), **bundle}
+        return bundle
+
+
+def box(title: str, body: str, colour: str = "#1565c0") -> str:
+    """A frame with a coloured edge. The title says the same as the colour, for those who don't see it."""
+    return f'<div style="border-left: 4px solid {colour}; padding: 2px 12px"><b>{escape(title)}</b>{body}</div>'
+
+
+def anchor(heading: str) -> str:
+    """The link that Jupyter gives to a heading."""
+    return heading.replace(" ", "-")
+
+
+def lettered(texts: list[str]) -> list[str]:
+    """a) first  b) second ..."""
+    return [f"{letter}) {text}" for letter, text in zip(LETTERS, texts, strict=False)]
+
+
+def _items(texts: list[str]) -> str:
+    return "".join(f"<li>{escape(text)}</li>" for text in texts)
+
+
+# --- predictions
+
+
+def prediction(item: Prediction, lesson: str, guess: str | None, choose: Callable[[str], None]) -> Card:
+    """The question before a surprising cell. `choose` is called with the text of the option."""
+    options = list(item.options)
+    note = f"Your guess: {guess}" if guess else "No guess yet."
+    how = f'Click one, or type: {lesson}.guess("{item.key}", "a")'
+    text = "\n".join([f"Predict: {item.ask}", *(f"  {line}" for line in lettered(options)), note, how])
+    html = box(f"Predict: {item.ask}", f'<ol type="a">{_items(options)}</ol><p>{escape(note)}<br>{escape(how)}</p>')
+
+    def widget() -> ipywidgets.Widget:
+        radio = ipywidgets.RadioButtons(options=options, value=guess, layout={"width": "max-content"})
+        status = ipywidgets.HTML(escape(note))
+
+        def changed(change: Mapping[str, Any]) -> None:
+            choose(change["new"])
+            status.value = f"Your guess is noted: {escape(change['new'])}. Now run the next cell."
+
+        radio.observe(changed, names="value")
+        return ipywidgets.VBox([ipywidgets.HTML(box(f"Predict: {item.ask}", "")), radio, status])
+
+    return Card(text, html, widget)
+
+
+def reveal(item: Prediction, guess: str | None, fact: str) -> Card:
+    """The guess beside the fact."""
+    if guess is None:
+        verdict = "You made no guess this time."
+    else:
+        verdict = "You saw it coming." if guess == fact else "Not what you guessed: the next lines say why."
+    rows = [("question", item.ask), ("your guess", guess or "none"), ("what happened", fact)]
+    text = "\n".join([*(f"{name + ':':<15}{value}" for name, value in rows), verdict])
+    cells = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    return Card(text, f"<table>{cells}</table><p>{verdict}</p>")
+
+
+# --- exercises
+
+
+def outcome(
+    key: str,
+    title: str,
+    found: Outcome,
+    lesson: str,
+    before: bool,
+    again: Callable[[], Outcome],
+    hint: Callable[[], Card],
+) -> Card:
+    """What a check found. `before`: it was passed in an earlier run. `again` looks once more, `hint` gives one."""
+
+    def widget() -> ipywidgets.Widget:
+        shown = ipywidgets.HTML(outcome_html(title, found, before))
+        check_again = ipywidgets.Button(description="Check again", icon="check")
+        get_hint = ipywidgets.Button(description="Hint", icon="lightbulb-o")
+        hints = ipywidgets.HTML()
+
+        def look(_: object) -> None:
+            shown.value = outcome_html(title, again(), before)
+
+        def advise(_: object) -> None:
+            hints.value += hint().html
+
+        check_again.on_click(look)
+        get_hint.on_click(advise)
+        return ipywidgets.VBox([shown, ipywidgets.HBox([check_again, get_hint]), hints])
+
+    text = outcome_text(title, found, before)
+    if found.state != "passed":
+        text += f'\n  hint:      {lesson}.hint("{key}")'
+    return Card(text, outcome_html(title, found, before), widget)
+
+
+def _outcome_rows(found: Outcome, before: bool) -> list[tuple[str, str]]:
+    rows = [("seen", found.seen), ("expected", found.expected), ("look at", found.look)]
+    if before and found.state != "passed":
+        rows.append(("earlier", "you passed this exercise in an earlier run"))
+    return [(name, value) for name, value in rows if value]
+
+
+def outcome_text(title: str, found: Outcome, before: bool) -> str:
+    """The outcome as text: a line with the state, then what was seen, expected, and where to look."""
+    rows = _outcome_rows(found, before)
+    return "\n".join([f"{SIGNS[found.state]}: {title}", *(f"  {name + ':':<11}{value}" for name, value in rows)])
+
+
+def outcome_html(title: str, found: Outcome, before: bool) -> str:
+    """The outcome as HTML; the part of the lesson to look at is a link."""
+    lines = []
+    for name, value in _outcome_rows(found, before):
+        shown = LINK.format(anchor(value), escape(value)) if name == "look at" else escape(value)
+        lines.append(f"<br>{name}: {shown}")
+    return box(f"{SIGNS[found.state]}: {title}", "".join(lines), COLOURS[found.state])
+
+
+def hint(number: int, of: int, text: str) -> Card:
+    """One hint, and how many there are."""
+    heading = f"Hint {number} of {of}"
+    return Card(f"{heading}: {text}", box(heading, f"<br>{escape(text)}", "#f9a825"))
+
+
+# --- quizzes
+
+
+def verdict(question: Question, chosen: int) -> Card:
+    """Right or not, and why."""
+    choice = question.choices[chosen]
+    heading = "✓ right" if choice.right else "✗ not quite"
+    colour = COLOURS["passed" if choice.right else "not yet"]
+    return Card(f"{heading}: {choice.why}", box(heading, f"<br>{escape(choice.why)}", colour))
+
+
+def quiz(
+    questions: tuple[Question, ...], lesson: str, answer: Callable[[str, int], Card], given: Mapping[str, int]
+) -> Card:
+    """All questions of a lesson. The HTML hides the answers behind a fold, for a reader without a kernel."""
+    lines, parts = [], []
+    for number, question in enumerate(questions, 1):
+        texts = [choice.text for choice in question.choices]
+        lines += [f"{number}. {question.ask}  [{question.key}]", *(f"   {line}" for line in lettered(texts))]
+        parts.append(
+            f'<p><b>{number}. {escape(question.ask)}</b></p><ol type="a">{_items(texts)}</ol>{_fold(question)}'
+        )
+    lines.append(f'Click an answer, or type: {lesson}.answer("{questions[0].key}", "a")')
+
+    def widget() -> ipywidgets.Widget:
+        return ipywidgets.VBox([_quiz_widget(n, q, answer, given.get(q.key)) for n, q in enumerate(questions, 1)])
+
+    return Card("\n".join(lines), "".join(parts), widget)
+
+
+def _fold(question: Question) -> str:
+    right = next(i for i, choice in enumerate(question.choices) if choice.right)
+    why = escape(question.choices[right].why)
+    return f"<details><summary>Show the answer</summary><p>{LETTERS[right]}) {why}</p></details>"
+
+
+def _quiz_widget(
+    number: int, question: Question, answer: Callable[[str, int], Card], given: int | None
+) -> ipywidgets.Widget:
+    radio = ipywidgets.RadioButtons(
+        options=[(choice.text, at) for at, choice in enumerate(question.choices)],
+        value=given,
+        layout={"width": "max-content"},
+    )
+    why = ipywidgets.HTML("" if given is None else verdict(question, given).html)
+
+    def changed(change: Mapping[str, Any]) -> None:
+        why.value = answer(question.key, change["new"]).html
+
+    radio.observe(changed, names="value")
+    return ipywidgets.VBox([ipywidgets.HTML(f"<b>{number}. {escape(question.ask)}</b>"), radio, why])
+
+
+# --- progress
+
+
+def progress(rows: list[tuple[str, str, str]]) -> Card:
+    """A table of (lesson, what, state)."""
+    widths = [max(len(row[column]) for row in [("lesson", "what", ""), *rows]) for column in range(2)]
+    text = "\n".join(f"{lesson:<{widths[0]}}  {what:<{widths[1]}}  {state}" for lesson, what, state in rows)
+    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return Card(text, f"<table><tr><th>lesson</th><th>what</th><th>state</th></tr>{cells}</table>")

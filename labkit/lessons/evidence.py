@@ -1,0 +1,94 @@
+"""What a check may look at: the containers, images, files and events of an engine, through the Docker SDK.
+
+Everything is asked anew at each look, so a check sees the engine as it is. What is gone can't be looked at: for that
+there are the events, and `seen`, a set in which a check notes what it has met (a latch: it is never unset). A Docker
+engine keeps only its latest 256 events, so the set may remember more than the engine does.
+"""
+
+import io
+import tarfile
+import time
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import docker
+from docker.errors import NotFound
+from docker.models.containers import Container
+from docker.models.images import Image
+
+CHANGED, ADDED, DELETED = "C", "A", "D"  # as `docker diff` writes them
+KINDS = (CHANGED, ADDED, DELETED)  # in the order of the API's 0, 1, 2
+
+
+class Evidence:
+    """The engine seen through the eyes of one lesson."""
+
+    def __init__(
+        self, client: docker.DockerClient, prefix: str, cast: Iterable[str], since: float, seen: set[str]
+    ) -> None:
+        self.client, self.prefix, self.cast = client, prefix, frozenset(cast)
+        self.since, self.seen = since, seen
+
+    def container(self, name: str) -> Container | None:
+        """The container of that name, running or not; it may come from any image."""
+        try:
+            return self.client.containers.get(name)
+        except NotFound:
+            return None
+
+    def image(self, name: str) -> Image | None:
+        """The image of that name."""
+        try:
+            return self.client.images.get(name)
+        except NotFound:  # ImageNotFound is one
+            return None
+
+    def stranger(self, wanted: Iterable[str]) -> str | None:
+        """A container that the lesson does not know, named like the lesson's own or nearly like one of the wanted."""
+        wanted = list(wanted)
+        targets = wanted + [name.removeprefix(self.prefix) for name in wanted]
+        for container in self.client.containers.list(all=True, ignore_removed=True):
+            name = container.name or ""
+            similar = name.startswith(self.prefix) or get_close_matches(name.lower(), targets, n=1, cutoff=0.8)
+            if similar and name not in self.cast:
+                return name
+        return None
+
+    def file(self, container: Container, path: str) -> str | None:
+        """The text of a file as the container sees it, or None. Works on a stopped container too (`docker cp`)."""
+        try:
+            chunks, _ = container.get_archive(path)
+        except NotFound:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            member = archive.next()
+            content = archive.extractfile(member) if member and member.isfile() else None
+            return content.read().decode(errors="replace") if content else None
+
+    def changes(self, container: Container) -> dict[str, str]:
+        """What `docker diff` says of it: path -> C (changed), A (added) or D (deleted)."""
+        entries: list[dict[str, Any]] = container.diff() or []  # the SDK's None: nothing changed
+        return {entry["Path"]: KINDS[entry["Kind"]] for entry in entries}
+
+    def happened(self, name: str, action: str) -> bool:
+        """Whether a container of that name had this event since the lesson began, and the engine still knows."""
+        return any(
+            event.get("Action") == action and event["Actor"]["Attributes"].get("name") == name
+            for event in self._events()
+        )
+
+    def _events(self) -> Iterable[dict[str, Any]]:
+        # The API takes seconds with a fraction, which the SDK passes on as text. `until` now ends the stream.
+        window: Any = {"since": f"{self.since:.6f}", "until": f"{time.time():.6f}"}
+        return self.client.events(filters={"type": "container"}, decode=True, **window)
+
+
+def is_from(container: Container, image: Image) -> bool:
+    """Whether the container was made from this image: the image's ID is what counts, a tag may have moved."""
+    return bool(container.attrs["Image"] == image.id)
+
+
+def exit_code(container: Container) -> int:
+    """The exit status of its main process; 0 as well for one that has not ended."""
+    return int(container.attrs["State"]["ExitCode"])

@@ -1,0 +1,193 @@
+"""What every view shares: refusing misspelt arguments, the text form, the HTML table, JSON, and staying live.
+
+A view asks the engine (`labkit.observe`), turns the answer into one plain dictionary, its *picture*, and stops there:
+the text, the table and the drawing are all made from that same picture, so they cannot disagree.
+"""
+
+import difflib
+import html
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import anywidget
+import traitlets
+from docker import DockerClient
+from docker.models.containers import Container
+
+from labkit import observe
+from labkit.views import events
+
+Picture = dict[str, Any]
+
+HERE = Path(__file__).parent
+WATCHED_FOR = 900.0  # seconds that a view counts as watched after the browser last said so
+GONE = "The engine no longer answers. This is what it said last."
+
+
+def module(name: str) -> str:
+    """The ES module of a view: what all share, then its own. One file, since a widget's module can import no other."""
+    return (HERE / "base.js").read_text("utf-8") + (HERE / f"{name}.js").read_text("utf-8")
+
+
+def style(name: str) -> str:
+    """The style sheet of a view: the colours that all share, then its own."""
+    return (HERE / "base.css").read_text("utf-8") + (HERE / f"{name}.css").read_text("utf-8")
+
+
+def refuse_unknown(view: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise TypeError for an argument that the view does not have, and say which one was perhaps meant."""
+    for name in given:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"It takes: {', '.join(known) or 'none by name'}."
+        raise TypeError(f"{view} has no argument {name!r}. {hint}")
+
+
+def one_client(view: str, things: Sequence[Any], wanted: tuple[type, ...]) -> DockerClient:
+    """The client that all of these SDK objects come from. Raises TypeError or ValueError with what to pass instead."""
+    names = " or ".join(kind.__name__ for kind in wanted)
+    if not things:
+        raise ValueError(f"{view} needs at least one {names}, for example {view}(client.containers.get('one')).")
+    for thing in things:
+        if not isinstance(thing, wanted):
+            raise TypeError(
+                f"{view} takes {names} objects of the Docker SDK, not {type(thing).__name__} ({thing!r}). "
+                "containers.run(..., detach=True) and containers.get(name) return one."
+            )
+    clients = [cast(DockerClient, thing.client) for thing in things]
+    if len({client.api.base_url for client in clients}) > 1:
+        raise ValueError(f"{view} shows one engine at a time; these objects come from different engines.")
+    return clients[0]
+
+
+def command(sdk: str, docker: str) -> dict[str, str]:
+    """A call of the SDK and the `docker` command that does the same."""
+    return {"sdk": sdk, "docker": docker}
+
+
+# --- the table that stands where no script runs -----------------------------------------------------
+
+
+def cell(content: Any, kind: str = "") -> str:
+    """A table cell. A `kind` such as "lk-size" marks what differs from run to run, for a sanitize rule."""
+    return f'<td class="{kind}">{html.escape(str(content))}</td>' if kind else f"<td>{html.escape(str(content))}</td>"
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """An HTML table of cells already made, its first column the row's heading."""
+    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
+    body = "\n".join(f'<tr><th scope="row">{html.escape(row[0])}</th>{"".join(row[1:])}</tr>' for row in rows)
+    return (
+        f'<table class="lk-table">\n<caption>{html.escape(caption)}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    )
+
+
+def few(words: Sequence[str], most: int) -> str:
+    """Words in a row, the first of them when there are many."""
+    more = len(words) - most
+    return ", ".join(words[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def number_of(count: int, word: str) -> str:
+    """A count with its word: "1 layer", "2 layers", "2 processes"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith('s') else 's'}"
+
+
+# --- the widget -------------------------------------------------------------------------------------
+
+
+class View(anywidget.AnyWidget):
+    """A live picture of what an engine holds. Subclasses say what to ask, and how it reads as text and as a table."""
+
+    picture = traitlets.Dict().tag(sync=True)
+
+    _states: tuple[observe.ContainerState, ...] = ()
+
+    def __init__(self, client: DockerClient, containers: Sequence[Container], **traits: Any) -> None:
+        self._client = client
+        self._asking = threading.RLock()
+        self._watched: dict[str, float] = {}  # a drawing in a browser -> until when it counts as watched
+        self._stop: Callable[[], None] = lambda: None
+        self._woken: Callable[[], None] = lambda: None
+        self._states = tuple(observe.parse_state(container.attrs) for container in containers)
+        super().__init__(**traits)
+        self.refresh()
+        self.on_msg(self._heard)
+        self._woken, self._stop = events.follow(client, self)
+
+    # what a subclass provides
+    def ask(self) -> Picture:
+        """Ask the engine; return what to show as plain data."""
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """The picture as one line, the same on every engine."""
+        raise NotImplementedError
+
+    def table(self) -> str:
+        """The picture as an HTML table, the same on every engine but for marked cells."""
+        raise NotImplementedError
+
+    # what a lesson uses
+    def refresh(self) -> None:
+        """Ask the engine again and show the answer. Events do this by themselves."""
+        with self._asking:
+            self.picture = self.ask()
+
+    def to_dict(self) -> Picture:
+        """What is shown, as plain data."""
+        self._refresh_if_possible()
+        return cast(Picture, json.loads(json.dumps(self.picture)))
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """What is shown, as JSON."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+    def close(self) -> None:
+        """Stop following the engine, and take the picture away."""
+        self._stop()
+        super().close()
+
+    def __repr__(self) -> str:
+        self._refresh_if_possible()
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.table()
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self.table()}
+        if self.comm is not None:
+            shown = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+            bundle["application/vnd.jupyter.widget-view+json"] = shown
+        return bundle, {}
+
+    # what keeps it live (see events.py)
+    def container_ids(self) -> frozenset[str]:
+        return frozenset(state.id for state in self._states)
+
+    def wants_slow_look(self) -> bool:
+        now = time.monotonic()
+        watched = any(until > now for until in list(self._watched.values()))
+        containers = self.picture.get("containers", ())
+        return watched and not self.picture.get("notice") and any(c["status"] == "running" for c in containers)
+
+    def engine_gone(self) -> None:
+        self.picture = {**self.picture, "notice": GONE}
+
+    def _refresh_if_possible(self) -> None:
+        try:
+            self.refresh()
+        except events.UNREACHABLE:
+            self.engine_gone()
+
+    def _heard(self, _view: Any, message: Mapping[str, Any], _buffers: Any) -> None:
+        """The browser says that a drawing came into sight or left it."""
+        if message.get("kind") == "sight":
+            until = time.monotonic() + WATCHED_FOR if message.get("seen") else 0.0
+            self._watched[str(message.get("drawing"))] = until
+            self._woken()

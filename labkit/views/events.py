@@ -1,0 +1,156 @@
+"""Tell a view when something that it shows has changed: the engine's events, and a slow look while one watches.
+
+One thread a client follows GET /events; one thread a view sleeps until it is told, gathers what comes at once, and
+asks again. Neither polls. Both hold views by weak reference only, and end when the view is closed or collected.
+"""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from docker import DockerClient
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+# What can change a layer or a process tree. Not "top", "archive-path" or "export": asking must not cause an answer.
+ACTIONS = (
+    *("create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause", "rename", "destroy"),
+    *("exec_start", "exec_die", "extract-to-dir", "commit"),
+)
+GATHER = 0.08  # seconds: a start or a removal is several events at once, and one look after them is enough
+SLOW_LOOK = 2.0  # seconds: a process inside changes files and forks with no event, so look while a person watches
+RETRIES, RETRY_AFTER = 60, 2.0  # an engine that went away is looked for again, for two minutes at most
+UNREACHABLE = (DockerException, RequestException, OSError)
+
+
+class Follows(Protocol):
+    """What a view offers to this module."""
+
+    def refresh(self) -> None: ...
+    def engine_gone(self) -> None: ...
+    def wants_slow_look(self) -> bool: ...
+    def container_ids(self) -> frozenset[str]: ...
+
+
+class Watcher:
+    """A view's own thread: sleeps until `wake`, then has the view ask the engine again."""
+
+    def __init__(self, view: Follows) -> None:
+        self._view = weakref.ref(view, lambda _: self.close())
+        self._awake = threading.Event()
+        self._closed = False
+        threading.Thread(target=self._run, name="labkit-view", daemon=True).start()
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._awake.set()
+
+    def _run(self) -> None:
+        while not self._closed:
+            told = self._awake.wait(SLOW_LOOK if self._slow() else None)
+            if told:
+                time.sleep(GATHER)
+                self._awake.clear()
+            if not self._closed:
+                self._look()
+
+    def _look(self) -> None:
+        view = self._view()  # held only here, or this thread would keep it alive while it sleeps
+        if view is not None:
+            try:
+                view.refresh()
+            except UNREACHABLE:
+                view.engine_gone()
+
+    def _slow(self) -> bool:
+        view = self._view()
+        return view is not None and view.wants_slow_look()
+
+
+class Follower:
+    """A client's own thread: reads the engine's events and wakes the views that show the container named in them."""
+
+    def __init__(self, client: DockerClient) -> None:
+        self._watchers: dict[Watcher, weakref.ref[Any]] = {}
+        self._lock = threading.Lock()
+        self._client = weakref.ref(client)
+        self._stream = _open(client)
+        threading.Thread(target=self._run, name="labkit-events", daemon=True).start()
+
+    def add(self, watcher: Watcher, view: Follows) -> None:
+        with self._lock:
+            self._watchers[watcher] = weakref.ref(view)
+
+    def remove(self, watcher: Watcher) -> bool:
+        """Forget a view; with the last one the connection is closed. Says whether it was."""
+        with self._lock:
+            self._watchers.pop(watcher, None)
+            if self._watchers:
+                return False
+        with suppress(*UNREACHABLE, AttributeError):
+            self._stream.close()
+        return True
+
+    def _run(self) -> None:
+        for _ in range(RETRIES):
+            # a stream that another thread closes ends in any of these
+            with suppress(*UNREACHABLE, ValueError, AttributeError):
+                for event in self._stream:
+                    self._wake(event)
+            self._wake_all()  # the stream ended, so the engine went away: let each view find out and say so
+            time.sleep(RETRY_AFTER)
+            client = self._client()
+            if client is None or not self._watchers:
+                return
+            with suppress(*UNREACHABLE):  # it may have been started again
+                self._stream = _open(client)
+                self._wake_all()
+            del client
+
+    def _wake(self, event: dict[str, Any]) -> None:
+        container = (event.get("Actor") or {}).get("ID") or event.get("id")
+        for watcher, reference in self._known():
+            view = reference()
+            if view is not None and container in view.container_ids():
+                watcher.wake()
+
+    def _wake_all(self) -> None:
+        for watcher, _ in self._known():
+            watcher.wake()
+
+    def _known(self) -> list[tuple[Watcher, "weakref.ref[Any]"]]:
+        with self._lock:
+            return list(self._watchers.items())
+
+
+def _open(client: DockerClient) -> Any:
+    return client.events(decode=True, filters={"type": ["container"], "event": list(ACTIONS)})
+
+
+_followers: "weakref.WeakKeyDictionary[DockerClient, Follower]" = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def follow(client: DockerClient, view: Follows) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Start following for this view; returns what makes it look again, and what stops it."""
+    watcher = Watcher(view)
+    with _lock:
+        follower = _followers.get(client)
+        if follower is None:
+            follower = _followers[client] = Follower(client)
+        follower.add(watcher, view)
+
+    def stop() -> None:
+        watcher.close()
+        with _lock:
+            if follower.remove(watcher) and _followers.get(client) is follower:
+                del _followers[client]
+
+    weakref.finalize(view, stop)
+    return watcher.wake, stop

@@ -1,0 +1,29 @@
+"""What a test may find missing on a machine: an engine, a browser, a program. Missing is a named skip.
+
+`LABKIT_REQUIRE=dockerd,embedded,rootless,browser` turns those skips into failures: where everything has been
+installed on purpose (continuous integration), a skip would only hide that something broke.
+"""
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+
+def required() -> set[str]:
+    """The backends that must be there, from LABKIT_REQUIRE (a comma between names)."""
+    return {name.strip() for name in os.environ.get("LABKIT_REQUIRE", "").split(",") if name.strip()}
+
+
+def backend_missing(name: str, how_to_get_it: str) -> NoReturn:
+    """Skip the test, or fail it where `name` is required; the reader is told how to get the backend."""
+    reason = f"{name} is missing: {how_to_get_it}"
+    if name in required():
+        pytest.fail(f"{reason} (LABKIT_REQUIRE says it must be here)", pytrace=False)
+    pytest.skip(reason)
+
+
+def program(name: str, backend: str, how_to_get_it: str) -> str:
+    """The path of a program in PATH, or `backend_missing`."""
+    return shutil.which(name) or backend_missing(backend, how_to_get_it)

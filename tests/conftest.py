@@ -1,0 +1,44 @@
+"""Fixtures for every test: the engines, one after another, and a client of the Docker SDK for each."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from tests import engines
+from tests.engines import Engine
+
+# As an ordinary user the embedded engine is the rootless one, so it is not run a second time under that name.
+ENGINES = ["dockerd", "embedded"] + (["rootless"] if os.geteuid() == 0 else [])
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn; a session starts ours once and stops it at the end."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "dockerd":
+            yield engines.dockerd()
+        elif request.param == "embedded":
+            yield stack.enter_context(engines.embedded())
+        else:
+            yield stack.enter_context(engines.embedded(engines.ordinary_account()))
+
+
+@pytest.fixture(scope="session")
+def client(engine: Engine) -> Iterator[docker.DockerClient]:
+    """An ordinary client of the Docker SDK, connected to the engine under test."""
+    client = engine.client()
+    yield client
+    client.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Show what the engine logged during a test that failed."""
+    outcome = yield
+    report = outcome.get_result()
+    engine = getattr(item, "funcargs", {}).get("engine")
+    if report.failed and engine and engine.log_text():
+        report.sections.append((f"log of the {engine.name} engine", engine.log_text()[-4000:]))

@@ -1,0 +1,1 @@
+"""What labkit promises of a Docker engine: the same tests on dockerd and on the embedded engine."""

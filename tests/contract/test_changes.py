@@ -1,0 +1,78 @@
+"""What a container changed of its image's files (docker diff): added, changed and deleted paths."""
+
+import pytest
+
+from tests.contract.helpers import OBEDIENT, tar_of
+
+CHANGED, ADDED, DELETED = 0, 1, 2
+
+# script: the changes that it makes. A folder is changed when an entry of it is.
+SCRIPTS = {
+    "nothing": ("true", {}),
+    "read": ("cat /etc/motd; ls -R /bin", {}),
+    "add": ("echo hi > /new", {"/new": ADDED}),
+    "add in a folder": ("echo hi > /etc/new", {"/etc": CHANGED, "/etc/new": ADDED}),
+    "add a folder": ("mkdir -p /srv/a; touch /srv/a/b", {"/srv": ADDED, "/srv/a": ADDED, "/srv/a/b": ADDED}),
+    "change": ("echo more >> /etc/motd", {"/etc": CHANGED, "/etc/motd": CHANGED}),
+    "change the mode": ("chmod 600 /etc/motd", {"/etc": CHANGED, "/etc/motd": CHANGED}),
+    "change the owner": ("chown 70 /etc/motd", {"/etc": CHANGED, "/etc/motd": CHANGED}),
+    "delete": ("rm /etc/motd", {"/etc": CHANGED, "/etc/motd": DELETED}),
+    "delete a folder": ("rm -r /home/postgres", {"/home": CHANGED, "/home/postgres": DELETED}),
+    "delete and make again": (
+        "rm /etc/motd; echo new > /etc/motd",
+        {"/etc": CHANGED, "/etc/motd": CHANGED},
+    ),
+    "make and delete": ("touch /new; rm /new", {}),
+    "rename": ("mv /etc/motd /etc/hello", {"/etc": CHANGED, "/etc/motd": DELETED, "/etc/hello": ADDED}),
+    "a link": ("ln -s /etc/motd /link", {"/link": ADDED}),
+    "a link in the place of a file": (
+        "rm /etc/motd; ln -s passwd /etc/motd",
+        {"/etc": CHANGED, "/etc/motd": CHANGED},
+    ),
+    "a fifo": ("mkfifo /pipe", {"/pipe": ADDED}),
+    "a name with spaces": ("touch '/a b'", {"/a b": ADDED}),
+    "folder made again": (
+        "rm -r /var/opt; mkdir /var/opt; touch /var/opt/x",
+        {"/var": CHANGED, "/var/opt": CHANGED, "/var/opt/x": ADDED},
+    ),
+    "full folder made again": (
+        "rm -r /etc; mkdir /etc; touch /etc/x",
+        {"/etc": CHANGED, "/etc/x": ADDED, "/etc/passwd": DELETED, "/etc/group": DELETED, "/etc/motd": DELETED},
+    ),
+    "in mounts of the engine": ("echo x > /dev/shm/x; echo x > /dev/x", {}),
+}
+
+
+def changes(container) -> dict[str, int]:
+    """The changes, without the files that the engine itself mounts: dockerd makes empty ones for them to lie on."""
+    return {change["Path"]: change["Kind"] for change in container.diff() or []}
+
+
+@pytest.mark.parametrize(("script", "wanted"), SCRIPTS.values(), ids=SCRIPTS)
+def test_changes(client, image, script, wanted):
+    container = client.containers.run(image, ["sh", "-c", script], detach=True)
+    assert container.wait(timeout=20)["StatusCode"] == 0, container.logs()
+    assert changes(container) == wanted
+
+
+def test_changes_come_in_order(client, image):
+    container = client.containers.run(image, ["sh", "-c", "touch /b /a /etc/z; rm /etc/motd"], detach=True)
+    container.wait(timeout=20)
+    paths = [change["Path"] for change in container.diff()]
+    assert sorted(paths) == paths
+
+
+def test_changes_of_a_container_that_never_ran(client, image):
+    assert client.containers.create(image).diff() is None
+
+
+def test_changes_of_a_running_container(client, image):
+    container = client.containers.run(image, OBEDIENT, detach=True)
+    container.exec_run("touch /while-it-runs")
+    assert changes(container) == {"/while-it-runs": ADDED}
+
+
+def test_changes_by_copying(client, image):
+    container = client.containers.create(image)
+    container.put_archive("/root", tar_of({"letter": b"hi"}))
+    assert changes(container) == {"/root": CHANGED, "/root/letter": ADDED}
