@@ -14,8 +14,10 @@ export LABKIT_REQUIRE
 
 # The first Python in PATH that is new enough.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,\
+ifndef PYTHON
+PYTHON := $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell command -v $(python) >/dev/null && $(python) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(python))))
+endif
 
 # JupyterLab refuses to run as root unless it is told that this is meant: in a container or a VM it is.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -50,7 +52,7 @@ screenshots: $(VENV)/.dev  ## photograph the lessons in a browser, into screensh
 clean:  ## remove the course's containers and images, .venv and every cache
 	-if [ -x $(BIN)/labkit ]; then $(BIN)/labkit clean; fi
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist screenshots bench.json
-	find . -name __pycache__ -o -name .ipynb_checkpoints -o -name '*.egg-info' | xargs rm -rf
+	find . \( -name __pycache__ -o -name .ipynb_checkpoints -o -name '*.egg-info' \) -prune -exec rm -rf {} +
 
 # A stamp file says what .venv holds already, so a second `make` starts at once.
 $(VENV)/.lab: pyproject.toml

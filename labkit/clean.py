@@ -104,4 +104,10 @@ def told(outcomes: Iterable[Outcome], dry_run: bool) -> str:
         f"kept {one.kind} {one.name}: {one.kept}" if one.kept else f"{verb} {one.kind} {one.name}" for one in outcomes
     ]
     gone = [one.kind for one in outcomes if not one.kept]
-    return "\n".join([*lines, f"{verb}: {gone.count('container')} containers, {gone.count('image')} images"])
+    counts = [counted(gone.count(kind), kind) for kind in ("container", "image")]
+    return "\n".join([*lines, f"{verb}: {', '.join(counts)}"])
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 container`, `2 containers`"""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

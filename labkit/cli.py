@@ -109,7 +109,7 @@ def engine_stop(options: argparse.Namespace) -> Answer:
     control.stop(running)
     if options.all:
         control.stop_shim(state)
-    told = f" and {len(names)} containers: {', '.join(names)}" if names else ""
+    told = f" and {cleaning.counted(len(names), 'container')}: {', '.join(names)}" if names else ""
     left = "" if options.all else " Its containers run on; `labkit engine start` serves them again."
     return Answer({"stopped": True, "containers": names}, f"Stopped the engine (pid {running.pid}){told}.{left}")
 

@@ -163,13 +163,13 @@ def engine_name(version: Mapping[str, object]) -> str:
 def reason(error: BaseException) -> str:
     """What the system said: the operating system's own words where an error wraps some."""
     system = _system_error(error, depth=8)
-    return (system.strerror or str(system)) if system else str(error)
+    return str(system.strerror) if system else str(error)
 
 
 def _system_error(error: object, depth: int) -> OSError | None:
     """The OSError with an errno that lies deepest inside requests' and urllib3's wrappings."""
-    if isinstance(error, OSError) and error.errno and error.strerror:
-        return error
+    if isinstance(error, OSError) and isinstance(error.errno, int) and isinstance(error.strerror, str):
+        return error  # checked by type: requests' errors are OSErrors too, with whatever they like in these fields
     if not isinstance(error, BaseException) or depth == 0:
         return None
     inside = [*error.args, getattr(error, "reason", None), error.__cause__, error.__context__]

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from labkit.engine.errors import BadParameter
 
@@ -113,7 +114,8 @@ class Events:
     def __init__(self, limit: int = RING) -> None:
         self._limit = limit
         self._past: deque[Event] = deque(maxlen=limit)
-        self._readers: set[asyncio.Queue[Event]] = set()
+        # a queue lives as long as its reader does: nobody has to sign off
+        self._readers: WeakSet[asyncio.Queue[Event]] = WeakSet()
         self._last = 0
 
     def publish(
@@ -130,7 +132,7 @@ class Events:
         self._last = max(time.time_ns(), self._last + 1)
         event = make_event(type_, action, id_, attributes or {}, self._last, scope)
         self._past.append(event)
-        for queue in self._readers:
+        for queue in list(self._readers):
             if not queue.full():
                 queue.put_nowait(event)
         return event
@@ -140,21 +142,27 @@ class Events:
         last = float("inf") if until is None else until
         return [e for e in self._past if since <= e["timeNano"] / 1e9 <= last and passes(e, filters)]
 
-    async def subscribe(
+    def subscribe(
         self, filters: Filters, since: float | None = None, until: float | None = None
     ) -> AsyncIterator[Event]:
-        """Past events from `since` if given, then the coming ones until `until`; both in seconds since 1970."""
+        """Past events from `since` if given, then the coming ones until `until`; both in seconds since 1970.
+
+        Nothing that is published after this call is missed, whenever the reading begins.
+        """
         queue: asyncio.Queue[Event] = asyncio.Queue(self._limit)
         self._readers.add(queue)
-        try:
-            if since is not None:
-                for event in self.past(filters, since, until):
-                    yield event
-            while (event_ := await _next(queue, until)) is not None:
-                if passes(event_, filters):
-                    yield event_
-        finally:
-            self._readers.discard(queue)
+        past = [] if since is None else self.past(filters, since, until)
+        return _follow(past, queue, filters, until)
+
+
+async def _follow(
+    past: list[Event], queue: asyncio.Queue[Event], filters: Filters, until: float | None
+) -> AsyncIterator[Event]:
+    for event in past:
+        yield event
+    while (coming := await _next(queue, until)) is not None:
+        if passes(coming, filters):
+            yield coming
 
 
 async def _next(queue: asyncio.Queue[Event], until: float | None) -> Event | None:

@@ -203,7 +203,7 @@ LESSON = Material(
             (
                 Choice(
                     "A small virtual machine with a small operating system in it.",
-                    "A virtual machine boots its own kernel. Our containers all ran on the machine's: there was no other.",
+                    "A virtual machine boots its own kernel. Our containers all ran on the machine's.",
                 ),
                 Choice(
                     "A file that holds an application.",
@@ -218,7 +218,7 @@ LESSON = Material(
         ),
         Question(
             "disk",
-            "Ten containers start from an image of 100 megabytes and write nothing. How much disk do they need beside it?",
+            "Ten containers start from an image of 100 megabytes and write nothing. How much more disk is that?",
             (
                 Choice(
                     "Kilobytes.",

@@ -212,7 +212,7 @@ LESSON = Material(
             "Add one file, and only one",
             add_a_file,
             (
-                f"A container called {ADD} must be made from {NOTES}. What was the command that kept red running?",
+                f"The container must be called {ADD} and be made from {NOTES}. Red was started in the same way.",
                 "`exec_run` runs a command inside. For `>` you need a shell: a list of `sh`, `-c` and the line.",
                 "`container.diff()` shows what the container changed. Too much there? Remove it and start afresh.",
             ),
@@ -222,7 +222,7 @@ LESSON = Material(
             "Hide a file that the image has",
             hide_a_file,
             (
-                f"Start {HIDE} from {NOTES}, as you started the others. Then use a command that you know from any Linux.",
+                f"Start {HIDE} from {NOTES}, as red was. Then use a command that you know from any Linux.",
                 "An empty file is still a file. So is a renamed one.",
                 f"The command is `rm`, and it takes one path: {OLD}.",
             ),
@@ -289,7 +289,7 @@ LESSON = Material(
         ),
         Question(
             "smaller",
-            "A container deletes a file of 100 megabytes that is in its image, and you commit it. Is the new image smaller?",
+            "A container deletes a file of 100 megabytes of its image, and you commit it. Is the new image smaller?",
             (
                 Choice(
                     "No. It has one layer more, with a whiteout, and the file is still in the layer below.",
@@ -298,7 +298,7 @@ LESSON = Material(
                 ),
                 Choice(
                     "Yes, by 100 megabytes.",
-                    "The layer with the file is unchanged, and the new image stands on it. The file is hidden, not removed.",
+                    "The layer with the file is unchanged, and the new image stands on it. The file is only hidden.",
                 ),
                 Choice(
                     "Yes, but only after the old image is removed.",

@@ -1,0 +1,193 @@
+// What the views share: making elements, keeping them while their data changes, saying what changed, being seen.
+// It stands before a view's own module in one file. Python decides everything that is shown; here it is only drawn.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element: h("button.lk-card", {onclick, "aria-label": "…"}, "text", child, …). */
+function h(what, attributes = {}, ...children) {
+  const [tag, ...classes] = what.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  return set(element, attributes, ...children);
+}
+
+function set(element, attributes, ...children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element[name] = value;
+    else if (value === null || value === undefined || value === false) element.removeAttribute(name);
+    else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Small drawings on a grid of 16, drawn with the text's own colour. */
+const ICONS = {
+  padlock: "M4.5 7V5a3.5 3.5 0 0 1 7 0v2M3 7h10v7H3zM8 9.8v1.8",
+  pencil: "M2.5 13.5l.8-3.2 7.4-7.4 2.4 2.4-7.4 7.4zM9.4 4.2l2.4 2.4",
+  eye: "M1.5 8S4 3.7 8 3.7 14.5 8 14.5 8 12 12.3 8 12.3 1.5 8 1.5 8zM8 6.2a1.8 1.8 0 1 0 0 3.6 1.8 1.8 0 0 0 0-3.6z",
+  host: "M2 3h12v8H2zM5.5 13.5h5M8 11v2.5",
+  box: "M2 5l6-3 6 3v6l-6 3-6-3zM2 5l6 3 6-3M8 8v6",
+};
+
+function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("class", "lk-icon");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * Make `parent`'s children those of `items`, in order: an element lives as long as its key does, so it keeps the
+ * focus and its place. New ones come in, old ones go out, with a short animation, except at the first drawing.
+ */
+function keyed(parent, items, keyOf, make, update) {
+  const first = !parent.dataset.drawn;
+  parent.dataset.drawn = "yes";
+  const present = new Map();
+  for (const child of parent.children) if (!child.dataset.leaving) present.set(child.dataset.key, child);
+  let place = null;
+  for (const item of items) {
+    const key = String(keyOf(item));
+    let element = present.get(key);
+    const fresh = !element;
+    if (fresh) {
+      element = make(item);
+      element.dataset.key = key;
+    }
+    present.delete(key);
+    update(element, item);
+    const next = place ? place.nextSibling : parent.firstChild;
+    if (next !== element) parent.insertBefore(element, next);
+    if (fresh && !first) animate(element, "lk-arrives");
+    place = element;
+  }
+  for (const element of present.values()) leave(element, first);
+}
+
+/** Mark an element for as long as its animation lasts. */
+function animate(element, name) {
+  element.classList.remove(name);
+  void element.offsetWidth; // the browser must see it without the class, or it starts no second animation
+  element.classList.add(name);
+  element.addEventListener("animationend", (event) => event.target === element && element.classList.remove(name));
+}
+
+function leave(element, atOnce) {
+  if (atOnce || calm()) return element.remove();
+  element.dataset.leaving = "yes";
+  element.setAttribute("aria-hidden", "true");
+  element.classList.add("lk-leaves");
+  setTimeout(() => element.remove(), 600);
+}
+
+/** A size as Docker prints it: decimal units, three digits. */
+function bytes(size) {
+  if (size === null || size === undefined) return "size unknown";
+  let unit = 0;
+  while (size >= 1000 && unit < 3) (size /= 1000), (unit += 1);
+  return `${Number(size.toPrecision(3))} ${["B", "kB", "MB", "GB"][unit]}`;
+}
+
+const several = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+/** The frame of a view: title, legend, drawing, details, the commands that it stands for, and a voice. */
+function frame(el, { title, name }) {
+  const parts = {
+    title: h("h3.lk-title", {}, title),
+    tools: h("div.lk-tools"),
+    notice: h("p.lk-notice", { role: "alert", hidden: "" }),
+    drawing: h("div.lk-drawing"),
+    details: h("section.lk-details", { "aria-label": "Details", hidden: "" }),
+    legend: h("div.lk-legend", { "aria-label": "Legend", role: "group" }),
+    commands: h("div.lk-commands", { "aria-label": "What this picture asks", role: "group" }),
+    voice: h("div.lk-voice", { role: "status", "aria-live": "polite" }),
+  };
+  const root = h("section.lk", { "aria-label": `${title}, a live picture` });
+  root.classList.add(`lk-${name}`);
+  root.append(h("header.lk-header", {}, parts.title, parts.tools));
+  root.append(parts.notice, parts.drawing, parts.details, parts.legend, parts.commands, parts.voice);
+  el.append(root);
+  return { root, ...parts };
+}
+
+/** The call of the SDK and the docker command for each thing shown; the first in sight, the rest behind a button. */
+function commands(place, list) {
+  const shown = JSON.stringify(list);
+  if (place.dataset.shown === shown) return;
+  place.dataset.shown = shown;
+  const open = place.querySelector("details")?.open;
+  place.replaceChildren();
+  if (!list.length) return;
+  const row = ({ sdk, docker }) =>
+    h("div.lk-command", {}, h("code.lk-docker", {}, docker), h("span", {}, "in Python"), h("code", {}, sdk));
+  place.append(row(list[0]));
+  if (list.length > 1) {
+    const more = h("details", { open: open ? "" : null }, h("summary", {}, `and ${several(list.length - 1, "more call")}`));
+    more.append(...list.slice(1).map(row));
+    place.append(more);
+  }
+}
+
+/** Facts of a chosen thing as a list of terms; `null` closes it. */
+function details(place, heading, facts) {
+  place.hidden = !facts;
+  if (!facts) return place.replaceChildren();
+  const list = h("dl");
+  for (const [term, fact] of facts) {
+    if (fact === null || fact === undefined || fact === "") continue;
+    list.append(h("div", {}, h("dt", {}, term), h("dd", {}, String(fact))));
+  }
+  place.replaceChildren(h("h4", {}, heading), list);
+}
+
+/** Tell Python when this drawing comes into sight or leaves it: nothing is looked at for nobody. */
+function watchSight(model, root) {
+  const drawing = Math.random().toString(36).slice(2);
+  let onScreen = false;
+  let told = null;
+  let at = 0;
+  const tell = () => {
+    const seen = onScreen && document.visibilityState === "visible";
+    const stale = seen && Date.now() - at > 300000;
+    if (seen === told && !stale) return;
+    told = seen;
+    at = Date.now();
+    model.send({ kind: "sight", drawing, seen });
+  };
+  const observer = new IntersectionObserver(([entry]) => ((onScreen = entry.isIntersecting), tell()));
+  observer.observe(root);
+  document.addEventListener("visibilitychange", tell);
+  root.addEventListener("pointerenter", tell);
+  return () => {
+    observer.disconnect();
+    document.removeEventListener("visibilitychange", tell);
+    onScreen = false;
+    if (told) tell();
+  };
+}
+
+/** Draw now and after every change of the picture; returns what undoes it all. */
+function live(model, parts, draw) {
+  const redraw = () => {
+    const picture = model.get("picture");
+    set(parts.notice, { hidden: picture.notice ? null : "" });
+    parts.notice.textContent = picture.notice || "";
+    draw(picture);
+    commands(parts.commands, picture.commands || []);
+  };
+  redraw();
+  model.on("change:picture", redraw);
+  const unwatch = watchSight(model, parts.root);
+  return () => {
+    model.off("change:picture", redraw);
+    unwatch();
+  };
+}
+

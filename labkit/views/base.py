@@ -106,13 +106,12 @@ class View(anywidget.AnyWidget):
     picture = traitlets.Dict().tag(sync=True)
 
     _states: tuple[observe.ContainerState, ...] = ()
+    _woken, _stop = staticmethod(lambda: None), staticmethod(lambda: None)  # until it follows the engine
 
     def __init__(self, client: DockerClient, containers: Sequence[Container], **traits: Any) -> None:
         self._client = client
         self._asking = threading.RLock()
         self._watched: dict[str, float] = {}  # a drawing in a browser -> until when it counts as watched
-        self._stop: Callable[[], None] = lambda: None
-        self._woken: Callable[[], None] = lambda: None
         self._states = tuple(observe.parse_state(container.attrs) for container in containers)
         super().__init__(**traits)
         self.refresh()

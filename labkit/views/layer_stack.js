@@ -1,0 +1,296 @@
+// The layer stack: a tree of image layers, drawn from the ground up, with one read-write layer for each container on
+// top. For a chosen path a line of sight falls from each container to the layer that it sees the path in.
+
+const MARK = { added: "+", changed: "~", deleted: "−" };
+const WORD = { added: "added", changed: "changed", deleted: "deleted" };
+const SHOWN_AT_ONCE = 300; // changed paths drawn for one container; the rest on request
+
+function render({ model, el }) {
+  const parts = frame(el, { title: "Layer stack", name: "stack" });
+  const view = { model, parts, chosen: null, before: null, whole: new Set() };
+  parts.tools.append(chooser(view));
+  parts.legend.append(...legend());
+  parts.drawing.append(h("div.lk-scroll", { tabindex: "0", role: "group", "aria-label": "Layers, the lowest at the bottom" }));
+  const ground = parts.drawing.firstChild;
+  ground.append(h("div.lk-row.lk-ground"));
+  const lines = document.createElementNS(SVG, "svg");
+  lines.setAttribute("class", "lk-sight");
+  lines.setAttribute("aria-hidden", "true");
+  ground.firstChild.after(lines);
+  view.sight = () => drawSight(ground, lines, model.get("picture"));
+  const sizes = new ResizeObserver(view.sight);
+  sizes.observe(ground.firstChild);
+  parts.root.addEventListener("keydown", (event) => keys(event, view));
+  const undo = live(model, parts, (picture) => {
+    drawRow(view, ground.firstChild, null, picture);
+    showDetails(view, picture);
+    parts.voice.textContent = whatChanged(view.before, picture);
+    view.before = picture;
+    view.sight();
+  });
+  return () => (undo(), sizes.disconnect());
+}
+
+/** Which path to look for: a word in a field, offered from what has changed. */
+function chooser(view) {
+  const { model } = view;
+  const field = h("input", {
+    type: "text",
+    placeholder: "/etc/motd",
+    spellcheck: "false",
+    autocomplete: "off",
+    "aria-label": "A path: which layer does it come from?",
+  });
+  field.value = model.get("path") || "";
+  const send = () => {
+    model.set("path", field.value.trim());
+    model.save_changes();
+  };
+  const clear = h("button.lk-clear", { type: "button", "aria-label": "Forget the path" }, "×");
+  clear.onclick = () => ((field.value = ""), send(), field.focus());
+  const mark = () => (clear.hidden = !field.value);
+  field.oninput = mark;
+  field.onchange = send;
+  model.on("change:path", () => ((field.value = model.get("path") || ""), mark()));
+  mark();
+  return h("label.lk-chooser", {}, icon("eye"), h("span", {}, "where does it come from?"), field, clear);
+}
+
+function legend() {
+  const item = (mark, text) => h("span.lk-key", {}, mark, text);
+  const sign = (kind) => h(`span.lk-sign.lk-${kind}`, { "aria-hidden": "true" }, MARK[kind]);
+  return [
+    item(icon("pencil"), "read-write, one a container"),
+    item(icon("padlock"), "read-only, shared"),
+    item(sign("added"), "added"),
+    item(sign("changed"), "changed"),
+    item(sign("deleted"), "deleted"),
+  ];
+}
+
+// --- the stack: each layer with what stands on it ---
+
+/** What stands on a layer (or on the ground): further image layers and containers, side by side. */
+function drawRow(view, row, below, picture) {
+  const standing = [
+    ...picture.layers.filter((layer) => layer.below === below),
+    ...picture.containers.filter((container) => container.below === below),
+  ];
+  const order = (item) => leftmost(item, picture);
+  standing.sort((a, b) => order(a) - order(b));
+  keyed(row, standing, (item) => item.key, makeColumn, (column, item) => drawColumn(view, column, item, picture));
+  row.hidden = !standing.length;
+}
+
+/** The place of a container in the order in which Python gave them, or of the first that stands on this layer. */
+function leftmost(item, picture) {
+  const own = picture.containers.indexOf(item);
+  if (own >= 0) return own;
+  const above = [...picture.layers, ...picture.containers].filter((other) => other.below === item.key);
+  return Math.min(picture.containers.length, ...above.map((other) => leftmost(other, picture)));
+}
+
+const makeColumn = (item) => h("div.lk-column", {}, h("div.lk-row"), item.number ? makeLayer() : makeContainer());
+
+function drawColumn(view, column, item, picture) {
+  const [row, block] = column.children;
+  if (item.number) {
+    drawRow(view, row, item.key, picture);
+    drawLayer(view, block, item, picture);
+  } else {
+    row.hidden = true;
+    drawContainer(view, block, item, picture);
+  }
+}
+
+function makeLayer() {
+  const button = h("button.lk-head", { type: "button" });
+  return h("div.lk-layer.lk-block", {}, button, h("ul.lk-finds"));
+}
+
+function drawLayer(view, block, layer, picture) {
+  const [head, finds] = block.children;
+  const tops = picture.images.filter((image) => image.layers.at(-1) === layer.key).map((image) => image.name);
+  const seen = layer.seen_by.length > 0;
+  head.replaceChildren(
+    icon("padlock"),
+    h("span.lk-name", {}, `image layer ${layer.number}`),
+    h("span.lk-by", {}, layer.created_by || ""),
+    ...tops.map((name) => h("span.lk-tag", {}, name)),
+    h("span.lk-size", {}, bytes(layer.size)),
+  );
+  set(head, {
+    "aria-label":
+      `Image layer ${layer.number}, read-only, of ${layer.images.join(", ")}, ${bytes(layer.size)}` +
+      (seen ? `; ${picture.path} is seen here by ${layer.seen_by.join(", ")}` : ""),
+    "aria-expanded": view.chosen === layer.key ? "true" : "false",
+    onclick: () => choose(view, layer.key),
+  });
+  block.classList.toggle("lk-lit", seen);
+  block.classList.toggle("lk-chosen", view.chosen === layer.key);
+  const rows = [
+    ...layer.seen_by.map((name) => ({ name, text: `${picture.path}, seen by ${name}`, covered: false })),
+    ...layer.covered_for.map((name) => ({ name, text: `${picture.path}, covered for ${name}`, covered: true })),
+  ];
+  keyed(finds, rows, (r) => r.text, () => h("li"), (li, r) => {
+    li.className = r.covered ? "lk-covered" : "lk-found";
+    li.dataset.of = r.name;
+    li.replaceChildren(h("code", {}, picture.path), ` ${r.covered ? "covered for" : "seen by"} `, h("b", {}, r.name));
+  });
+  finds.hidden = !rows.length;
+}
+
+function makeContainer() {
+  const head = h("button.lk-head", { type: "button" });
+  return h("div.lk-container.lk-block", {}, head, h("p.lk-state"), h("ul.lk-changes"), h("button.lk-more", { type: "button" }));
+}
+
+function drawContainer(view, block, container, picture) {
+  const [head, state, list, more] = block.children;
+  const { counts } = container;
+  const gone = container.status === "removed";
+  block.dataset.container = container.name;
+  block.classList.toggle("lk-gone", gone);
+  block.classList.toggle("lk-chosen", view.chosen === container.key);
+  block.classList.toggle("lk-lit", container.origin?.kind === "own");
+  head.replaceChildren(
+    icon("pencil"),
+    h("span.lk-name", {}, container.name),
+    h("span.lk-status", { "data-status": container.status }, container.status),
+    h("span.lk-size", {}, gone ? "" : bytes(container.size)),
+  );
+  set(head, {
+    "aria-label":
+      `Container ${container.name}, ${container.status}, read-write layer: ${counts.added} added, ` +
+      `${counts.changed} changed, ${counts.deleted} deleted` +
+      (container.seen_in ? `; ${picture.path} ${container.seen_in}` : ""),
+    "aria-expanded": view.chosen === container.key ? "true" : "false",
+    onclick: () => choose(view, container.key),
+  });
+  state.textContent = gone ? "removed, and its layer with it" : container.changes.length ? "" : "nothing written yet";
+  state.hidden = !state.textContent;
+  drawChanges(view, list, more, container, picture);
+}
+
+function drawChanges(view, list, more, container, picture) {
+  const all = container.changes;
+  const shown = view.whole.has(container.key) ? all : all.slice(0, SHOWN_AT_ONCE);
+  const wanted = picture.path;
+  keyed(list, shown, (c) => `${c.kind} ${c.path}`, makeChange, (li, change) => {
+    const own = change.path === wanted && !change.on_the_way;
+    li.classList.toggle("lk-lit", own);
+    li.classList.toggle("lk-way", change.on_the_way);
+    li.lastChild.textContent = own ? (change.kind === "deleted" ? "whiteout" : "seen here") : "";
+  });
+  set(list, scrolls(shown.length, container.name));
+  more.hidden = shown.length === all.length;
+  more.textContent = `show all ${all.length} paths`;
+  more.onclick = () => (view.whole.add(container.key), drawChanges(view, list, more, container, view.model.get("picture")));
+}
+
+/** A long list scrolls, so it must take the keyboard's focus and have a name. */
+const scrolls = (length, name) =>
+  length > 9 ? { tabindex: "0", "aria-label": `Paths of ${name}` } : { tabindex: null, "aria-label": null };
+
+function makeChange(change) {
+  const where = change.path.lastIndexOf("/") + 1;
+  return h(
+    `li.lk-change.lk-${change.kind}`,
+    { title: change.path },
+    h("span.lk-sign", { "aria-hidden": "true" }, MARK[change.kind]),
+    h("span.lk-voice", {}, `${WORD[change.kind]} `),
+    h("code", {}, h("span.lk-folder", {}, change.path.slice(0, where)), change.path.slice(where)),
+    h("em"),
+  );
+}
+
+// --- the line of sight ---
+
+/** From each container an eye looks down through its own layer to where the path is. */
+function drawSight(ground, lines, picture) {
+  lines.replaceChildren();
+  if (!picture.path) return;
+  const box = ground.firstChild.getBoundingClientRect();
+  lines.setAttribute("width", ground.firstChild.offsetWidth);
+  lines.setAttribute("height", ground.firstChild.offsetHeight);
+  for (const block of ground.querySelectorAll(".lk-container")) {
+    const name = block.dataset.container;
+    const found = [...ground.querySelectorAll(".lk-found")].find((li) => li.dataset.of === name);
+    if (!found) continue;
+    const from = block.getBoundingClientRect();
+    const to = found.closest(".lk-layer").getBoundingClientRect();
+    const x = from.left - box.left + 15;
+    const [y1, y2] = [from.bottom - box.top, to.top - box.top];
+    lines.append(shape("path", { d: `M${x} ${y1}V${y2}` }), shape("circle", { cx: x, cy: y2, r: 4 }));
+  }
+}
+
+function shape(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+// --- choosing, keys, and the voice ---
+
+function choose(view, key) {
+  view.chosen = view.chosen === key ? null : key;
+  const picture = view.model.get("picture");
+  drawRow(view, view.parts.drawing.querySelector(".lk-ground"), null, picture);
+  showDetails(view, picture);
+}
+
+function showDetails(view, picture) {
+  const place = view.parts.details;
+  const layer = picture.layers.find((l) => l.key === view.chosen);
+  const container = picture.containers.find((c) => c.key === view.chosen);
+  if (layer)
+    details(place, `Image layer ${layer.number}`, [
+      ["belongs to", layer.images.join(", ")],
+      ["access", "read-only, shared by every container on it"],
+      ["size", bytes(layer.size)],
+      ["made by", layer.created_by],
+      ["digest of its files", layer.diff_id],
+    ]);
+  else if (container)
+    details(place, `Read-write layer of ${container.name}`, [
+      ["stands on", container.image],
+      ["container", `${container.status}, ${container.key.slice(0, 12)}`],
+      ["size", bytes(container.size)],
+      ["differs by", `${container.counts.added} added, ${container.counts.changed} changed, ${container.counts.deleted} deleted`],
+      [picture.path, container.seen_in],
+    ]);
+  else details(place, "", null);
+}
+
+/** Up and left, down and right: the layer before, the layer after. Escape closes the details. */
+function keys(event, view) {
+  const heads = [...view.parts.drawing.querySelectorAll(".lk-head")];
+  const at = heads.indexOf(event.target);
+  if (at < 0) return;
+  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  if (step) heads[Math.min(heads.length - 1, Math.max(0, at + step))].focus();
+  else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
+  else return;
+  event.preventDefault();
+  event.stopPropagation(); // the notebook would take an arrow as "next cell"
+}
+
+/** What is new since the picture before, in words for a screen reader. */
+function whatChanged(before, now) {
+  if (!before) return "";
+  const words = [];
+  for (const container of now.containers) {
+    const old = before.containers.find((c) => c.key === container.key);
+    const known = new Set(old?.changes.map((c) => c.kind + c.path));
+    const fresh = container.changes.filter((c) => !c.on_the_way && !known.has(c.kind + c.path));
+    if (fresh.length > 3) words.push(`${container.name}: ${fresh.length} more paths`);
+    else words.push(...fresh.map((c) => `${container.name}: ${c.path} ${WORD[c.kind]}`));
+    if (old && old.status !== container.status) words.push(`${container.name} is ${container.status}`);
+    if (now.path && (before.path !== now.path || old?.seen_in !== container.seen_in) && container.seen_in)
+      words.push(`${container.name} sees ${now.path} ${container.seen_in}`);
+  }
+  return words.join(". ");
+}
+
+export default { render };

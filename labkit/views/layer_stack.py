@@ -5,7 +5,6 @@ hides it. `docker diff` and `docker history` say the same in words.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import traitlets
@@ -22,10 +21,10 @@ MOST_PATHS = 20  # in the table; the drawing lets you scroll
 
 # Origin.kind -> how it is said of a container
 SEEN_IN = {
-    "own": "its own layer",
-    "image": "image layer {layer}",
+    "own": "in its own layer",
+    "image": "in image layer {layer}",
     "deleted": "deleted, hidden by a whiteout",
-    "mount": "a mount, not a layer",
+    "mount": "in a mount, not a layer",
     "absent": "not there",
 }
 
@@ -132,8 +131,8 @@ def text_of(picture: Picture) -> str:
         removed = container["status"] == "removed"
         parts.append(f"{container['name']}: {'removed, its layer is gone' if removed else counts}")
     if picture["path"]:
-        found = [f"{c['name']} in {c['seen_in']}" for c in picture["containers"] if c["seen_in"]]
-        parts.append(f"{picture['path']}: {', '.join(found).replace('in deleted', 'deleted').replace('in not', 'not')}")
+        found = [f"{c['name']} {c['seen_in']}" for c in picture["containers"] if c["seen_in"]]
+        parts.append(f"{picture['path']}: {', '.join(found)}")
     return " | ".join(parts)
 
 
@@ -218,5 +217,3 @@ class LayerStack(base.View):
     def table(self) -> str:
         return table_of(self.picture)
 
-
-__all__: Sequence[str] = ["LayerStack"]

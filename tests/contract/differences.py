@@ -34,6 +34,12 @@ KNOWN_DIFFERENCES = {
     "unknown wait condition": Difference((200, 400), (400,), "dockerd up to 20.10 takes what it doesn't know for not-running"),
     "exec of no-such-command": Difference((126, 127), (127,), "dockerd up to 20.10 reports 126 for both kinds of failure"),
     "exec of /etc/motd": Difference((126,), (126,), "as the shell: found, but not executable"),
+    "path through a file": Difference(
+        (400, 404, 500), (400, 404), "dockerd up to 20.10 hands on ENOTDIR as a server error; it is the client's"
+    ),
+    "no new privileges": Difference(
+        "0", "1", "Docker leaves setuid programs their power unless asked; ours is always off, and so safer by default"
+    ),
 }
 
 

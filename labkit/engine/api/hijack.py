@@ -48,13 +48,6 @@ class Connection(web.RequestHandler):
         self.gone.set()
         super().connection_lost(exc)
 
-    def hand_over(self) -> bytes:
-        """Give up the connection; the bytes that came behind the request."""
-        early, self._message_tail = self._message_tail, b""
-        if self._buffer_paused:
-            self._resume_reading_for_buffer()
-        return early
-
 
 class _Hijacker(asyncio.StreamReaderProtocol):
     """Reads a hijacked connection, and tells aiohttp, which still has it on its books, when it is lost."""
@@ -189,7 +182,8 @@ async def _first_end(tasks: set[asyncio.Task[End | None]]) -> End:
 async def hijack(request: Request, tty: bool) -> Duplex:
     """Answer `101 UPGRADED` and take the connection over; `200 OK` to a client that did not ask for an upgrade.
 
-    After this an error can no longer become an HTTP answer. The handler returns `duplex.response`.
+    After this an error can no longer become an HTTP answer. The handler returns `duplex.response`. A client types
+    only when it has the answer, as all of Docker's do; what it sent before is lost in aiohttp's parser.
     """
     connection, transport = cast(Connection, request.http.protocol), request.http.transport
     if transport is None:
@@ -197,8 +191,6 @@ async def hijack(request: Request, tty: bool) -> Duplex:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=CHUNK, loop=loop)
     protocol = _Hijacker(reader, connection)
-    if early := connection.hand_over():
-        reader.feed_data(early)
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)

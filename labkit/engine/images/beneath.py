@@ -91,10 +91,7 @@ def remove_tree(folder: int, name: str) -> None:
     fresh = count()
     with _listable(folder, name) as top:
         _empty(top, top, fresh, 0)
-        for _ in range(2**31):  # each round deletes a folder that was moved up; bounded by the tree's size
-            moved = os.listdir(top)
-            if not moved:
-                break
+        while moved := os.listdir(top):  # what was too deep; each round deletes one, and may move deeper ones up
             _remove_below(top, moved[0], top, fresh, 1)
     os.rmdir(name, dir_fd=folder)
 
@@ -128,12 +125,10 @@ def _unlinked(folder: int, name: str) -> bool:
 @contextlib.contextmanager
 def _listable(folder: int, name: str) -> Iterator[int]:
     """An open folder from which names can be deleted, whatever its mode was."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        fd = os.open(name, flags, dir_fd=folder)
-    except PermissionError:
-        chmod(folder, name, 0o700)
-        fd = os.open(name, flags, dir_fd=folder)
+    there = lstat(folder, name)
+    if there is not None and there.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        chmod(folder, name, stat.S_IRWXU)
+    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         yield fd
     finally:

@@ -67,13 +67,14 @@ async def test_without_upgrade_the_answer_is_200_and_raw(tmp_path: Path) -> None
         assert await client.reader.read() == b"bytes"
 
 
-async def test_an_exec_start_has_a_body_and_typed_bytes_behind_it(tmp_path: Path) -> None:
+async def test_an_exec_start_has_a_body(tmp_path: Path) -> None:
     attached = Attached()
     async with serving(tmp_path, attached) as path:
         client = await Client.connect(path)
-        head = UPGRADE | {"Content-Type": "application/json", "Content-Length": "16"}
-        assert (await client.ask("POST", "/exec/1/start", head, b'{"Detach":false}early'))[0] == 101
-        assert await attached.read() == b"early"
+        head = UPGRADE | {"Content-Type": "application/json"}
+        assert (await client.ask("POST", "/exec/1/start", head, b'{"Detach":false}'))[0] == 101
+        client.writer.write(b"typed")
+        assert await attached.read() == b"typed"
         attached.container.close()
 
 

@@ -1,0 +1,219 @@
+"""From what Docker's API says of a container to what OCI's runtime specification says of it. Pure.
+
+The result is the bundle's config.json: `runc run` accepts it too, with the root file system mounted beforehand.
+Sources: Docker API, "Create a container"; OCI runtime-spec config.md and config-linux.md; moby daemon/oci_linux.go
+for Docker's defaults.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from labkit.engine.containers import profile
+
+DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the process is: numbers, looked up in the image beforehand, and the home folder that goes with them."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    home: str = "/root"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the engine knows and the request does not say."""
+
+    container_id: str
+    merged: str  # where the root file system is mounted: OCI root.path
+    files: Mapping[str, str] = field(default_factory=dict)  # path inside -> file outside: /etc/hosts and the like
+    joins: Mapping[str, str] = field(default_factory=dict)  # OCI namespace type -> path of one to be joined
+    volumes: Sequence[Json] = ()  # further OCI mounts
+
+
+# What is mounted in every container, in this order (docker inspect does not show them)
+MOUNTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
+    ("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
+    ("/dev/pts", "devpts", "devpts", ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")),
+    ("/sys", "sysfs", "sysfs", ("nosuid", "noexec", "nodev", "ro")),
+    ("/sys/fs/cgroup", "cgroup", "cgroup", ("ro", "nosuid", "noexec", "nodev")),
+    ("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "noexec", "nodev")),
+    ("/dev/shm", "tmpfs", "shm", ("nosuid", "noexec", "nodev", "mode=1777")),
+)
+
+
+def oci_config(config: Json, host: Json, who: Identity, around: Surroundings) -> Json:
+    """The OCI config for Docker's `Config` and `HostConfig`, both complete (defaults filled in)."""
+    privileged = bool(host.get("Privileged"))
+    return {
+        "ociVersion": "1.0.2",
+        "process": process(config, host, who, around.container_id),
+        "root": {"path": around.merged, "readonly": bool(host.get("ReadonlyRootfs"))},
+        "hostname": "" if host.get("UTSMode") == "host" else config.get("Hostname") or around.container_id[:12],
+        "domainname": config.get("Domainname") or "",
+        "mounts": mounts(host, around),
+        "linux": {
+            "cgroupsPath": f"/labkit/{around.container_id}",
+            "namespaces": namespaces(host, around.joins),
+            "resources": resources(host),
+            "sysctl": host.get("Sysctls") or {},
+            "maskedPaths": _paths(host.get("MaskedPaths"), profile.MASKED_PATHS, privileged),
+            "readonlyPaths": _paths(host.get("ReadonlyPaths"), profile.READONLY_PATHS, privileged),
+            "seccomp": None if _unconfined(host) else profile.default_seccomp(_capabilities(host)),
+        },
+    }
+
+
+def process(config: Json, host: Json, who: Identity, container_id: str) -> Json:
+    """OCI `process` for a container's first process."""
+    terminal = bool(config.get("Tty"))
+    return {
+        "args": [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])],
+        "env": environment(config, who, container_id),
+        "cwd": config.get("WorkingDir") or "/",
+        "terminal": terminal,
+        "consoleSize": console_size(host.get("ConsoleSize")) if terminal else None,
+        "user": {"uid": who.uid, "gid": who.gid, "additionalGids": list(who.groups)},
+        "noNewPrivileges": no_new_privileges(host),
+        "capabilities": _capability_sets(host),
+        "rlimits": [
+            {"type": f"RLIMIT_{limit['Name'].upper()}", "soft": limit["Soft"], "hard": limit["Hard"]}
+            for limit in host.get("Ulimits") or ()
+        ],
+    }
+
+
+def exec_process(create: Json, config: Json, host: Json, who: Identity, container_id: str) -> Json:
+    """OCI `process` for `docker exec`: the container's own, with what the exec's create body says instead."""
+    inherited = {**config, "Tty": create.get("Tty"), "Entrypoint": [], "Cmd": create.get("Cmd") or []}
+    inherited["Env"] = [*(config.get("Env") or []), *(create.get("Env") or [])]
+    inherited["WorkingDir"] = create.get("WorkingDir") or config.get("WorkingDir")
+    made = process(inherited, {**host, "ConsoleSize": create.get("ConsoleSize")}, who, container_id)
+    if create.get("Privileged"):
+        made["capabilities"] = _capability_sets({"Privileged": True})
+    return made
+
+
+def environment(config: Json, who: Identity, container_id: str) -> list[str]:
+    """PATH and HOSTNAME, TERM with a terminal, then what image and request say, then HOME; a later one wins."""
+    env = [DEFAULT_PATH, f"HOSTNAME={config.get('Hostname') or container_id[:12]}"]
+    if config.get("Tty"):
+        env.append("TERM=xterm")
+    env += [entry for entry in config.get("Env") or () if "=" in entry]  # a name alone asks for its removal
+    merged = dict(entry.split("=", 1) for entry in env)
+    merged.setdefault("HOME", who.home)
+    return [f"{name}={value}" for name, value in merged.items()]
+
+
+def console_size(size: Sequence[int] | None) -> Json | None:
+    """Docker's [rows, columns] as OCI's object."""
+    return {"height": size[0], "width": size[1]} if size and any(size) else None
+
+
+def no_new_privileges(host: Json) -> bool:
+    """On unless it is refused by name: stricter than Docker, whose default is off. See prctl(2)."""
+    options = [option.replace(":", "=") for option in host.get("SecurityOpt") or ()]
+    return "no-new-privileges=false" not in options and not host.get("Privileged")
+
+
+def _unconfined(host: Json) -> bool:
+    options = [option.replace(":", "=") for option in host.get("SecurityOpt") or ()]
+    return bool(host.get("Privileged")) or "seccomp=unconfined" in options
+
+
+def _capabilities(host: Json) -> frozenset[str]:
+    return profile.capabilities(host.get("CapAdd") or (), host.get("CapDrop") or (), bool(host.get("Privileged")))
+
+
+def _capability_sets(host: Json) -> Json:
+    kept = sorted(_capabilities(host))
+    return {"bounding": kept, "effective": kept, "permitted": kept}  # inheritable, ambient: empty (CVE-2022-24769)
+
+
+def _paths(given: list[str] | None, default: Sequence[str], privileged: bool) -> list[str]:
+    if privileged:
+        return []
+    return list(default) if given is None else given
+
+
+def mounts(host: Json, around: Surroundings) -> list[Json]:
+    """OCI `mounts`: the kernel's trees, then the files of the engine's, then binds and tmpfs of the request's."""
+    shm = f"size={host.get('ShmSize') or 64 << 20}"
+    rows = []
+    for destination, kind, source, options in MOUNTS:
+        mine = [*options, shm] if destination == "/dev/shm" else list(options)
+        if host.get("Privileged") and "ro" in mine:
+            mine.remove("ro")
+        row: Json = {"destination": destination, "type": kind, "source": source, "options": mine}
+        if kind == "cgroup":
+            row["annotations"] = ["optional"]  # refused in some nested places; a container does without
+        rows.append(row)
+    rows += [_bind(source, destination, ["rprivate"]) for destination, source in around.files.items()]
+    rows += around.volumes
+    rows += [tmpfs(path, options) for path, options in (host.get("Tmpfs") or {}).items()]
+    return rows
+
+
+def _bind(source: str, destination: str, options: list[str]) -> Json:
+    return {"destination": destination, "type": "bind", "source": source, "options": ["rbind", *options]}
+
+
+def tmpfs(path: str, options: str) -> Json:
+    """A tmpfs with Docker's defaults, which later words may undo."""
+    words = ["noexec", "nosuid", "nodev", *(word for word in options.split(",") if word)]
+    return {"destination": path, "type": "tmpfs", "source": "tmpfs", "options": words}
+
+
+def bind(spec: str) -> Json:
+    """One of HostConfig.Binds, `source:destination[:options]`. ValueError if it is not of that form."""
+    parts = spec.split(":")
+    if not 2 <= len(parts) <= 3 or not all(part.startswith("/") for part in parts[:2]):
+        raise ValueError(f"invalid volume specification: '{spec}'")
+    options = [word for word in (parts[2].split(",") if len(parts) == 3 else []) if word not in ("z", "Z", "rw")]
+    if not any(word.endswith(("private", "slave", "shared")) for word in options):
+        options.append("rprivate")
+    return _bind(parts[0], parts[1], options)
+
+
+# HostConfig field -> OCI namespace type; the value "host" means: no namespace of its own
+_MODES = {"PidMode": "pid", "NetworkMode": "network", "IpcMode": "ipc", "UTSMode": "uts", "CgroupnsMode": "cgroup"}
+
+
+def namespaces(host: Json, joins: Mapping[str, str]) -> list[Json]:
+    """OCI `linux.namespaces`: a mount namespace always, the others unless they are shared with the host."""
+    shared = {kind for name, kind in _MODES.items() if host.get(name) == "host"}
+    rows: list[Json] = [{"type": "mount"}]
+    for kind in _MODES.values():
+        if kind in joins:
+            rows.append({"type": kind, "path": joins[kind]})
+        elif kind not in shared:
+            rows.append({"type": kind})
+    return rows
+
+
+def resources(host: Json) -> Json:
+    """OCI `linux.resources` from HostConfig: bytes, microseconds, and which devices may be used."""
+    memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
+    if memory and not swap:
+        swap = 2 * memory  # as dockerd: as much swap again as memory
+    period, quota = host.get("CpuPeriod") or 0, host.get("CpuQuota") or 0
+    if host.get("NanoCpus"):
+        period, quota = 100_000, host["NanoCpus"] * 100_000 // 1_000_000_000
+    return {
+        "memory": {"limit": memory, "swap": swap},
+        "cpu": {
+            "shares": host.get("CpuShares") or 0,
+            "quota": quota,
+            "period": period,
+            "cpus": host.get("CpusetCpus") or "",
+            "mems": host.get("CpusetMems") or "",
+        },
+        "pids": {"limit": host.get("PidsLimit") or 0},
+        "devices": [{"allow": True, "access": "rwm"}] if host.get("Privileged") else list(profile.DEVICE_RULES),
+    }

@@ -1,0 +1,284 @@
+"""The command `labkit`: what it prints, how it exits, and that it touches only what is its own."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from labkit import clean as cleaning
+from labkit import rootfs
+from labkit.cli import COMMANDS, main
+from labkit.engine import control
+from labkit.errors import EngineNotStarted, EngineNotStopped
+from labkit.images import make
+from tests.backends import backend_missing
+
+# As much of an engine as `control` looks at: engine.json, and a socket on which somebody answers.
+TOY_ENGINE = """
+import json, os, socket, sys, time
+state, path, pid, started = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+facts = {"pid": pid or os.getpid(), "socket": path, "started": started or time.time()}
+with open(state + "/engine.json", "w") as file:
+    json.dump(facts, file)
+server.listen()
+print("listening", flush=True)
+while True:
+    asker = server.accept()[0]
+    if asker.recv(1000):
+        asker.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\nOK")
+    asker.close()
+"""
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty state folder that every command takes for its own; its name is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="lk-", dir="/tmp") as name:
+        monkeypatch.setenv("LABKIT_STATE", name)
+        monkeypatch.delenv("LABKIT_SOCKET", raising=False)
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def toy_engine(state: Path, pid: int = 0, started: float = 0) -> Iterator["subprocess.Popen[str]"]:
+    """A toy that runs. `pid` and `started` are what it writes about itself; 0 is the truth."""
+    command = [sys.executable, "-c", TOY_ENGINE, str(state), str(state / "engine.sock"), str(pid), str(started)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = main(arguments)
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+# --- help and mistakes -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [row[0] for row in COMMANDS])
+def test_every_command_explains_itself(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main([*words.split(), "--help"])
+    assert exit.value.code == 0
+    assert f"usage: labkit {words}" in capsys.readouterr().out
+
+
+def test_stop_says_what_becomes_of_the_containers(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["engine", "stop", "--help"])
+    assert "containers run on" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("arguments", [[], ["engine"], ["engine", "dance"], ["clean", "--everything"]])
+def test_a_mistake_on_the_command_line_is_status_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(arguments)
+    assert exit.value.code == 2
+
+
+def test_an_error_is_one_paragraph_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "clean", "--host", "unix:///nowhere/docker.sock")
+    assert status == 1
+    assert out == ""
+    assert err.startswith("labkit: We asked the engine at")
+    assert "Traceback" not in err
+    assert "\n\n" not in err
+
+
+def test_a_reader_who_stops_reading_is_no_error(state: Path) -> None:
+    command = f"{sys.executable} -m labkit engine status | true"
+    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30)
+    assert said.stderr == ""
+
+
+# --- finding and stopping an engine ------------------------------------------------------------------------------
+
+
+def test_status_without_an_engine_is_3(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "engine", "status")
+    assert status == 3
+    assert "`labkit engine start` starts one" in out
+    status, out, _ = run(capsys, "engine", "status", "--json")
+    assert (status, json.loads(out)) == (3, {"running": False, "state": str(state)})
+
+
+def test_a_running_engine_is_found_and_stopped(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with toy_engine(state) as process:
+        status, out, _ = run(capsys, "engine", "status", "--json")
+        facts = json.loads(out)
+        assert status == 0
+        assert (facts["pid"], facts["docker_host"]) == (process.pid, f"unix://{state}/engine.sock")
+        status, out, _ = run(capsys, "engine", "stop")
+        assert status == 0
+        assert "Its containers run on" in out
+        assert process.wait(5) == -15  # SIGTERM
+    assert run(capsys, "engine", "status")[0] == 3
+
+
+def test_stopping_nothing_is_no_error(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "engine", "stop")
+    assert (status, out.startswith("No engine runs")) == (0, True)
+
+
+def test_a_pid_that_does_not_listen_is_never_believed(state: Path) -> None:
+    """engine.json names us, but somebody else listens: nobody gets a signal."""
+    with toy_engine(state, pid=os.getpid()):
+        assert control.find(state) is None
+
+
+def test_a_pid_that_is_younger_than_its_engine_is_never_believed(state: Path) -> None:
+    """After a crash the pid came to somebody else, who even listens on that socket now."""
+    with toy_engine(state, started=time.time() - 3600):
+        assert control.find(state) is None
+
+
+def test_a_process_that_ended_meanwhile_is_left_alone(state: Path) -> None:
+    with toy_engine(state) as process:
+        running = control.find(state)
+        assert running is not None
+        process.kill()
+        process.wait()
+        control.stop(running)
+
+
+def test_an_engine_that_will_not_end_is_told(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "STOP_SECONDS", 0)
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    monkeypatch.setattr(f"{__name__}.TOY_ENGINE", deaf + TOY_ENGINE)
+    with toy_engine(state):
+        running = control.find(state)
+        assert running is not None
+        with pytest.raises(EngineNotStopped, match="it still runs"):
+            control.stop(running)
+
+
+def test_processes_know_when_they_were_born() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert abs(control.born(process.pid) - time.time()) < 5
+        process.kill()
+
+
+def test_an_engine_that_dies_at_once_is_quoted(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(EngineNotStarted, match=r"the whole log is .*engine\.log"):
+        control.start(state)
+
+
+def test_a_state_folder_that_cannot_be_is_an_error(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (state / "file").touch()
+    status, _, err = run(capsys, "engine", "start", "--state", str(state / "file"))
+    assert status == 1
+    assert "set LABKIT_STATE" in " ".join(err.split())
+
+
+# --- the real engine ---------------------------------------------------------------------------------------------
+
+
+def test_start_twice_stop_twice(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "engine", "start", "--json")
+    if status:
+        backend_missing("embedded", err)
+    try:
+        first = json.loads(out)
+        assert json.loads(run(capsys, "engine", "start", "--json")[1]) == first
+        assert f"export DOCKER_HOST={first['docker_host']}" in run(capsys, "engine", "start")[1]
+        assert docker.DockerClient(first["docker_host"]).ping()
+    finally:
+        assert json.loads(run(capsys, "engine", "stop", "--all", "--json")[1])["stopped"]
+    assert run(capsys, "engine", "stop")[1].startswith("No engine runs")
+
+
+def test_stop_all_stops_the_containers_and_keeps_them(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "engine", "start", "--json")
+    if status:
+        backend_missing("embedded", err)
+    client = docker.DockerClient(json.loads(out)["docker_host"])
+    make(client)
+    client.containers.run(rootfs.TAG, ["sleep", "600"], name="sleeper", detach=True)
+    status, out, _ = run(capsys, "engine", "stop", "--all", "--json")
+    assert (status, json.loads(out)["containers"]) == (0, ["sleeper"])
+    running = control.start(state)
+    try:
+        assert client.containers.get("sleeper").status == "exited"
+        client.containers.get("sleeper").remove()
+    finally:
+        control.stop(running)
+        control.stop_shim(state)
+
+
+# --- clean -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mark(client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A label of this test's own in place of the course's, so that nothing of a learner's is cleaned away here."""
+    labels = {"labkit-test": "clean"}
+    monkeypatch.setattr(cleaning, "LABELS", labels)
+    monkeypatch.setattr(cleaning, "FILTERS", {"label": ["labkit-test=clean"]})
+    monkeypatch.setattr(rootfs, "TAG", "labkit-test/clean:latest")
+    monkeypatch.setattr(rootfs, "LABELS", labels)
+    make(client)
+    yield labels
+    for container in client.containers.list(all=True, filters={"name": "labkit-test-clean"}):
+        container.remove(force=True)
+    for name in ("labkit-test/clean:child", "labkit-test/clean:latest"):
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            client.images.remove(name, force=True)
+
+
+def test_clean_takes_all_that_is_ours_and_nothing_else(client: docker.DockerClient, mark: dict[str, str]) -> None:
+    ours = client.containers.run(rootfs.TAG, ["sleep", "600"], name="labkit-test-clean-ours", detach=True)
+    foreign = client.containers.create(
+        rootfs.TAG, name="labkit-test-clean-foreign", labels={"labkit-test": "somebody else's"}
+    )
+    ours.commit("labkit-test/clean", "child")
+    promised = cleaning.clean(client, dry_run=True)
+    outcomes = cleaning.clean(client)
+    assert {(one.kind, one.id) for one in promised} == {(one.kind, one.id) for one in outcomes}
+    assert {one.name: bool(one.kept) for one in outcomes} == {
+        "labkit-test-clean-ours": False,
+        "labkit-test/clean:child": False,
+        "labkit-test/clean:latest": True,  # the foreign container stands on it
+    }
+    foreign.remove()
+    assert [one.kept for one in cleaning.clean(client)] == [""]
+    assert cleaning.clean(client) == []
+
+
+def test_a_label_that_went_away_meanwhile_saves_a_container(
+    client: docker.DockerClient, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the list and the removal the name may have passed to another container."""
+    container = client.containers.create(rootfs.TAG, name="labkit-test-clean-changed")
+    monkeypatch.setattr(cleaning, "LABELS", {"labkit-test": "something new"})
+    outcomes = cleaning.clean(client)
+    assert {one.kept for one in outcomes} == {"its label is gone"}
+    assert client.containers.get(container.id)
+
+
+def test_what_was_done_is_told_and_counted() -> None:
+    outcomes = [
+        cleaning.Outcome("container", "1", "web"),
+        cleaning.Outcome("image", "2", "labkit/base:latest", kept="in use"),
+    ]
+    assert cleaning.told(outcomes, dry_run=False).splitlines() == [
+        "removed container web",
+        "kept image labkit/base:latest: in use",
+        "removed: 1 container, 0 images",
+    ]
