@@ -44,7 +44,7 @@ bench: $(VENV)/.dev  ## time the embedded engine against dockerd
 	$(BIN)/python -m tests.bench
 
 notebooks: $(VENV)/.dev  ## run every lesson and store its outputs
-	$(BIN)/python -m tests.notebooks.store
+	$(BIN)/python -m tests.notebooks.execute
 
 screenshots: $(VENV)/.dev  ## photograph the lessons in a browser, into screenshots/
 	$(BIN)/python -m tests.browser.screenshots

@@ -102,7 +102,9 @@ def engine_status(options: argparse.Namespace) -> Answer:
 def engine_stop(options: argparse.Namespace) -> Answer:
     """The API process alone; with --all its containers and the shim that holds them."""
     state = _state(options)
-    running = control.start(state, _socket(options)) if options.all else control.find(state)
+    running = control.find(state)
+    if running is None and options.all and control.shim(state):
+        running = control.start(state, _socket(options))  # containers run on without it: only it can stop them
     if running is None:
         return Answer({"stopped": False, "containers": []}, f"No engine runs on the state folder {state}.")
     names = stop_containers(running) if options.all else []

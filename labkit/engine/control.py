@@ -176,14 +176,18 @@ def stop(running: Running) -> None:
             )
 
 
+def shim(state: Path | None = None) -> int | None:
+    """The pid of the process that holds the containers' pipes; it runs on when the API process has ended."""
+    return listener((state or default_state()) / "shim.sock", socket.SOCK_SEQPACKET)
+
+
 def stop_shim(state: Path | None = None) -> None:
-    """End the process that holds the containers' pipes. Only for an engine whose containers have all ended."""
-    path = (state or default_state()) / "shim.sock"
-    pid = listener(path, socket.SOCK_SEQPACKET)
+    """End the shim. Only for an engine whose containers have all ended."""
+    pid = shim(state)
     if pid is None:
         return
     with _held(pid) as process:
-        if process is not None and listener(path, socket.SOCK_SEQPACKET) == pid:
+        if process is not None and shim(state) == pid:
             signal.pidfd_send_signal(process, signal.SIGTERM)
             _ended(process, STOP_SECONDS)
 

@@ -144,8 +144,7 @@ class State:
                 folder.chmod(0o700)
             except OSError as error:
                 raise StateError(
-                    f"cannot use {folder} as a private folder: {error.strerror}; "
-                    "set LABKIT_STATE to a folder of yours"
+                    f"cannot use {folder} as a private folder: {error.strerror}; set LABKIT_STATE to a folder of yours"
                 ) from error
 
     def lock(self) -> None:

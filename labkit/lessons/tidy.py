@@ -8,7 +8,7 @@ from contextlib import suppress
 import docker
 from docker.errors import APIError
 
-LABEL = "labkit=course"
+from labkit.clean import FILTERS
 
 
 def tidy(client: docker.DockerClient, prefix: str) -> list[str]:
@@ -16,11 +16,11 @@ def tidy(client: docker.DockerClient, prefix: str) -> list[str]:
 
     What remains is either not the course's or in use by something that is not.
     """
-    for container in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
+    for container in client.containers.list(all=True, filters=FILTERS, ignore_removed=True):
         if (container.name or "").startswith(prefix):
             with suppress(APIError):  # gone already (404), or being removed (409)
                 container.remove(force=True, v=True)
-    for tag in _tags(client, prefix, label=LABEL):
+    for tag in _tags(client, prefix, FILTERS):
         with suppress(APIError):
             client.images.remove(tag)
     return sorted([*_names(client, prefix), *_tags(client, prefix)])
@@ -31,6 +31,7 @@ def _names(client: docker.DockerClient, prefix: str) -> list[str]:
     return [name for container in containers if (name := container.name or "").startswith(prefix)]
 
 
-def _tags(client: docker.DockerClient, prefix: str, label: str | None = None) -> list[str]:
-    images = client.images.list(filters={"label": label} if label else {})
-    return [tag for image in images for tag in image.tags if tag.startswith(prefix)]
+def _tags(
+    client: docker.DockerClient, prefix: str, filters: dict[str, str | list[str] | bool] | None = None
+) -> list[str]:
+    return [tag for image in client.images.list(filters=filters) for tag in image.tags if tag.startswith(prefix)]

@@ -60,8 +60,8 @@ function legend() {
   const item = (mark, text) => h("span.lk-key", {}, mark, text);
   const sign = (kind) => h(`span.lk-sign.lk-${kind}`, { "aria-hidden": "true" }, MARK[kind]);
   return [
-    item(icon("pencil"), "read-write, one a container"),
-    item(icon("padlock"), "read-only, shared"),
+    item(icon("pencil"), "read-write, one for each container"),
+    item(icon("padlock"), "read-only, shared by all above it"),
     item(sign("added"), "added"),
     item(sign("changed"), "changed"),
     item(sign("deleted"), "deleted"),
@@ -90,10 +90,17 @@ function leftmost(item, picture) {
   return Math.min(picture.containers.length, ...above.map((other) => leftmost(other, picture)));
 }
 
+/** How many columns side by side stand on a layer, at least its own. */
+function width(item, picture) {
+  const above = [...picture.layers, ...picture.containers].filter((other) => other.below === item.key);
+  return above.reduce((sum, other) => sum + width(other, picture), 0) || 1;
+}
+
 const makeColumn = (item) => h("div.lk-column", {}, h("div.lk-row"), item.number ? makeLayer() : makeContainer());
 
 function drawColumn(view, column, item, picture) {
   const [row, block] = column.children;
+  column.style.setProperty("--lk-width", width(item, picture)); // a column is as wide as what stands on it
   if (item.number) {
     drawRow(view, row, item.key, picture);
     drawLayer(view, block, item, picture);
@@ -206,23 +213,39 @@ function makeChange(change) {
 
 // --- the line of sight ---
 
-/** From each container an eye looks down through its own layer to where the path is. */
+/** From each container an eye looks down, through its own layer, to where it sees the path or meets a whiteout. */
 function drawSight(ground, lines, picture) {
   lines.replaceChildren();
+  const row = ground.firstChild;
+  row.classList.toggle("lk-looks", Boolean(picture.path));
   if (!picture.path) return;
-  const box = ground.firstChild.getBoundingClientRect();
-  lines.setAttribute("width", ground.firstChild.offsetWidth);
-  lines.setAttribute("height", ground.firstChild.offsetHeight);
-  for (const block of ground.querySelectorAll(".lk-container")) {
-    const name = block.dataset.container;
-    const found = [...ground.querySelectorAll(".lk-found")].find((li) => li.dataset.of === name);
-    if (!found) continue;
+  const box = row.getBoundingClientRect();
+  lines.setAttribute("width", row.offsetWidth);
+  lines.setAttribute("height", row.offsetHeight);
+  for (const block of row.querySelectorAll(".lk-container")) {
+    const end = sightEnd(row, block);
+    if (!end) continue;
     const from = block.getBoundingClientRect();
-    const to = found.closest(".lk-layer").getBoundingClientRect();
-    const x = from.left - box.left + 15;
-    const [y1, y2] = [from.bottom - box.top, to.top - box.top];
-    lines.append(shape("path", { d: `M${x} ${y1}V${y2}` }), shape("circle", { cx: x, cy: y2, r: 4 }));
+    const x = from.left - box.left + 8;
+    const y = end.y - box.top;
+    const eye = shape("path", { d: ICONS.eye, transform: `translate(${x - 8} ${from.top - box.top - 17})`, class: "lk-eye" });
+    lines.append(eye, shape("path", { d: `M${x} ${from.top - box.top}V${y}` }));
+    const stop = { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8`, class: "lk-stop" };
+    lines.append(end.stopped ? shape("path", stop) : shape("circle", { cx: x, cy: y, r: 4 }));
   }
+}
+
+/** Where a container's sight ends, in the window's coordinates; nothing where the path is not there at all. */
+function sightEnd(row, block) {
+  const frame = block.getBoundingClientRect();
+  const own = block.querySelector(".lk-change.lk-lit");
+  if (own) {
+    const line = own.getBoundingClientRect(); // it may be scrolled out of its list
+    const y = Math.min(frame.bottom - 10, Math.max(frame.top + 40, line.top + 10));
+    return { y, stopped: own.classList.contains("lk-deleted") };
+  }
+  const found = [...row.querySelectorAll(".lk-found")].find((li) => li.dataset.of === block.dataset.container);
+  return found && { y: found.closest(".lk-layer").getBoundingClientRect().top, stopped: false };
 }
 
 function shape(tag, attributes) {

@@ -59,7 +59,7 @@ function drawShim(view, item, shim, picture) {
 
 function makeContainer() {
   const face = h("div.lk-face", {}, h("div.lk-head"), h("div.lk-namespaces"));
-  const columns = h("div.lk-columns", { "aria-hidden": "true" }, h("span", {}, "pid inside"), h("span", {}, "on the host"));
+  const columns = h("div.lk-columns", { "aria-hidden": "true" }, h("span", {}, "inside"), h("span", {}, "host"));
   const none = h("p.lk-state");
   return h("li.lk-box", { role: "treeitem", tabindex: "-1" }, face, columns, none, h("ul.lk-processes", { role: "group" }));
 }

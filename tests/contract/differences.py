@@ -31,8 +31,12 @@ KNOWN_DIFFERENCES = {
         (400, 404, 413), (400, 413), "dockerd reads a body of any size and then misses the image"
     ),
     "bad filters": Difference((400, 500), (400,), "dockerd up to 20.10 calls bad filters a server error"),
-    "unknown wait condition": Difference((200, 400), (400,), "dockerd up to 20.10 takes what it doesn't know for not-running"),
-    "exec of no-such-command": Difference((126, 127), (127,), "dockerd up to 20.10 reports 126 for both kinds of failure"),
+    "unknown wait condition": Difference(
+        (200, 400), (400,), "dockerd up to 20.10 takes what it doesn't know for not-running"
+    ),
+    "exec of no-such-command": Difference(
+        (126, 127), (127,), "dockerd up to 20.10 reports 126 for both kinds of failure"
+    ),
     "exec of /etc/motd": Difference((126,), (126,), "as the shell: found, but not executable"),
     "path through a file": Difference(
         (400, 404, 500), (400, 404), "dockerd up to 20.10 hands on ENOTDIR as a server error; it is the client's"

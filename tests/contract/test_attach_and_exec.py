@@ -89,7 +89,9 @@ def test_many_bytes_pass_whole(client, image):
 
 
 def test_a_terminal(client, image):
-    container = client.containers.create(image, ["sh", "-c", "tty; read word; echo you typed $word"], tty=True, stdin_open=True)
+    container = client.containers.create(
+        image, ["sh", "-c", "tty; read word; echo you typed $word"], tty=True, stdin_open=True
+    )
     sock = container.attach_socket(params=ALL)
     container.start()
     assert b"/dev/pts/0" in read_until(sock, b"\r\n") or b"/dev/console" in output(container).encode()
@@ -99,7 +101,9 @@ def test_a_terminal(client, image):
 
 
 def test_ctrl_c_interrupts(client, image):
-    container = client.containers.create(image, ["sh", "-c", "trap 'exit 5' INT; echo ready; sleep 600 & wait"], tty=True, stdin_open=True)
+    container = client.containers.create(
+        image, ["sh", "-c", "trap 'exit 5' INT; echo ready; sleep 600 & wait"], tty=True, stdin_open=True
+    )
     sock = container.attach_socket(params=ALL)
     container.start()
     read_until(sock, b"ready\r\n")
@@ -154,7 +158,12 @@ EXECS = {  # name: (command, options, exit code, output)
     "environment as a list": (["sh", "-c", "echo $A"], {"environment": ["A=x=y"]}, 0, b"x=y\n"),
     "folder": (["pwd"], {"workdir": "/var/opt"}, 0, b"/var/opt\n"),
     "root by default": (["id", "-u"], {}, 0, b"0\n"),
-    "user by name": (["id"], {"user": "postgres"}, 0, b"uid=70(postgres) gid=70(postgres) groups=50(staff),70(postgres)\n"),
+    "user by name": (
+        ["id"],
+        {"user": "postgres"},
+        0,
+        b"uid=70(postgres) gid=70(postgres) groups=50(staff),70(postgres)\n",
+    ),
     "user by number": (["id", "-u"], {"user": "70"}, 0, b"70\n"),
     "user and group": (["sh", "-c", "id -u; id -g"], {"user": "70:50"}, 0, b"70\n50\n"),
     "home of the user": (["sh", "-c", "echo $HOME"], {"user": "postgres"}, 0, b"/home/postgres\n"),

@@ -214,7 +214,9 @@ def test_an_image_in_use_is_not_removed(client, other):
 
 def test_force_does_not_take_the_image_from_a_running_container(client, other):
     client.containers.run(other.tags[0], OBEDIENT, detach=True)
-    with pytest.raises(docker.errors.APIError, match="is using its referenced image|is being used by running") as refusal:
+    with pytest.raises(
+        docker.errors.APIError, match="is using its referenced image|is being used by running"
+    ) as refusal:
         client.images.remove(other.id, force=True)
     assert refusal.value.status_code == 409
 
@@ -224,7 +226,10 @@ def test_an_image_with_a_child_keeps_its_layers(client, image, other):
     name = unique("labkit-test/parent")
     client.images.get(image).tag(name)
     client.images.remove(name)
-    assert client.containers.run(other.tags[0], ["cat", "/more", "/etc/motd"], remove=True) == b"more\nhello from the image\n"
+    assert (
+        client.containers.run(other.tags[0], ["cat", "/more", "/etc/motd"], remove=True)
+        == b"more\nhello from the image\n"
+    )
 
 
 # --- commit ------------------------------------------------------------------------------------------------------
@@ -242,7 +247,9 @@ def test_commit_carries_deletions(client, image):
     container = client.containers.run(image, ["rm", "-r", "/etc/motd", "/home"], detach=True)
     container.wait(timeout=20)
     made = container.commit(repository=unique("labkit-test/less"))
-    assert client.containers.run(made, ["sh", "-c", "ls /etc/motd /home 2>&1 || echo gone"], remove=True).endswith(b"gone\n")
+    assert client.containers.run(made, ["sh", "-c", "ls /etc/motd /home 2>&1 || echo gone"], remove=True).endswith(
+        b"gone\n"
+    )
 
 
 def test_commit_with_changes_author_and_message(client, image):
@@ -341,7 +348,11 @@ def tampered(archive: bytes, part: str) -> bytes:
         for member in tar.getmembers():
             content = tar.extractfile(member).read() if member.isfile() else b""
             if member.name == victim:
-                content = content.replace(b'"sha256:', b'"sha256:0', 1) if part == "config" else content.replace(b"more\n", b"less\n")
+                content = (
+                    content.replace(b'"sha256:', b'"sha256:0', 1)
+                    if part == "config"
+                    else content.replace(b"more\n", b"less\n")
+                )
                 member.size = len(content)
             out.addfile(member, io.BytesIO(content) if member.isfile() else None)
     return buffer.getvalue()

@@ -158,9 +158,7 @@ def test_a_paused_process_stands_still(client, image):
 
 
 def test_stop_waits_for_an_obedient_process(client, image):
-    container = container_in(
-        "running", client, image, ["sh", "-c", "trap 'echo bye; exit 3' TERM; sleep 600 & wait"]
-    )
+    container = container_in("running", client, image, ["sh", "-c", "trap 'echo bye; exit 3' TERM; sleep 600 & wait"])
     container.stop(timeout=10)
     assert state_of(container) == "exited"
     assert container.attrs["State"]["ExitCode"] == 3
@@ -258,8 +256,7 @@ def test_a_container_is_found_by_name_id_and_the_start_of_its_id(client, image):
     container = client.containers.create(image, name=unique())
     assert len(container.id) == 64
     found = [
-        client.containers.get(by).id
-        for by in (container.name, f"/{container.name}", container.id, container.id[:12])
+        client.containers.get(by).id for by in (container.name, f"/{container.name}", container.id, container.id[:12])
     ]
     assert set(found) == {container.id}
 

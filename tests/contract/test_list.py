@@ -52,7 +52,10 @@ FILTERS = {  # filters beside our own label: the kinds that are found
 
 @pytest.mark.parametrize(("filters", "wanted"), FILTERS.values(), ids=FILTERS)
 def test_filters(client, zoo, filters, wanted):
-    labels = [*MINE["label"], *([filters["label"]] if isinstance(filters.get("label"), str) else filters.get("label", []))]
+    labels = [
+        *MINE["label"],
+        *([filters["label"]] if isinstance(filters.get("label"), str) else filters.get("label", [])),
+    ]
     found = client.containers.list(all=True, filters=filters | {"label": labels})
     assert {one.name for one in found} == {zoo[kind] for kind in wanted}
 
@@ -119,7 +122,9 @@ def test_size_only_when_asked(client, zoo):
     (sized,) = client.api.containers(all=True, size=True, filters={"name": zoo["failed"]})
     assert "SizeRootFs" not in plain
     assert sized["SizeRootFs"] > 500_000
-    assert client.api.get(client.api._url("/containers/{0}/json", zoo["failed"]), params={"size": 1}).json()["SizeRw"] >= 0
+    assert (
+        client.api.get(client.api._url("/containers/{0}/json", zoo["failed"]), params={"size": 1}).json()["SizeRw"] >= 0
+    )
 
 
 def test_the_image_keeps_the_name_that_was_given(client, image, zoo):

@@ -43,9 +43,7 @@ def test_info_counts_containers_and_images(client, image):
     assert after["OSType"] == "linux"
     assert after["Containers"] >= 1
     assert after["Images"] >= 1
-    assert (
-        after["Containers"] == after["ContainersRunning"] + after["ContainersPaused"] + after["ContainersStopped"]
-    )
+    assert after["Containers"] == after["ContainersRunning"] + after["ContainersPaused"] + after["ContainersStopped"]
     assert before["ID"] == after["ID"]
 
 

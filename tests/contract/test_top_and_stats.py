@@ -55,7 +55,9 @@ def test_stats_once(running):
 
 
 def test_stats_count_the_bytes_of_the_network(running):
-    assert {"rx_bytes", "tx_bytes", "rx_packets", "tx_packets"} <= running.stats(stream=False)["networks"]["eth0"].keys()
+    assert {"rx_bytes", "tx_bytes", "rx_packets", "tx_packets"} <= running.stats(stream=False)["networks"][
+        "eth0"
+    ].keys()
 
 
 def test_stats_stream(running):

@@ -111,7 +111,9 @@ def test_another_user_has_no_capabilities(lower, tmp_path):
 
 
 def test_paths_are_masked_and_frozen(lower, tmp_path):
-    script = "cat /proc/keys | wc -c; echo 1 > /proc/sys/kernel/panic; mount -t tmpfs x /mnt; mknod /tmp/d b 8 0; cat /tmp/d"
+    script = (
+        "cat /proc/keys | wc -c; echo 1 > /proc/sys/kernel/panic; mount -t tmpfs x /mnt; mknod /tmp/d b 8 0; cat /tmp/d"
+    )
     _, output = run(lower, tmp_path, "sh", "-c", script)
     assert output.splitlines()[0] == "0"
     assert "Read-only file system" in output

@@ -51,9 +51,7 @@ def split_version(path: str) -> tuple[tuple[int, int], str]:
     major, minor, rest = match.groups()
     version = int(major), int(minor)
     if version > NEWEST:
-        raise BadParameter(
-            f"client version {major}.{minor} is too new. Maximum supported API version is {API_VERSION}"
-        )
+        raise BadParameter(f"client version {major}.{minor} is too new. Maximum supported API version is {API_VERSION}")
     if version < OLDEST:
         raise BadParameter(
             f"client version {major}.{minor} is too old. Minimum supported API version is {MIN_API_VERSION}, "

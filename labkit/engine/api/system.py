@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-import time
 from datetime import UTC, datetime
 from typing import Any
 

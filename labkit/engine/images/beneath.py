@@ -10,6 +10,7 @@ Left out: what to do with the file once it is found; see extract.py and pack.py.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -23,13 +24,25 @@ IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
 # For a tree that was walked name by name: a link on the way means that somebody swapped a folder meanwhile.
 NO_LINKS = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS
 
+class Swapped(OSError):
+    """ELOOP: a link stands where a folder stood a moment ago."""
+
+
+# What an honest walk of a living tree meets, and passes over.
+VANISHED = (FileNotFoundError, NotADirectoryError, Swapped)
+
 _LEVELS_BY_DESCRIPTOR = 64  # remove_tree holds one open folder a level, and flattens what is deeper
 
 
 @contextlib.contextmanager
 def opened(root: int, path: str, flags: int = os.O_PATH | os.O_DIRECTORY, resolve: int = IN_ROOT) -> Iterator[int]:
     """A descriptor of `path` beneath `root`, closed at the end. Raises OSError as openat2(2) does."""
-    fd = linux.openat2(root, path or ".", flags, 0, resolve)
+    try:
+        fd = linux.openat2(root, path or ".", flags, 0, resolve)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Swapped(error.errno, error.strerror, path) from error
+        raise
     try:
         yield fd
     finally:

@@ -9,6 +9,7 @@ Left out: contents. A file whose kind, mode, owner, size and time are the same c
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -53,11 +54,12 @@ def changes(tree: Tree) -> list[Change]:
     todo: list[tuple[str, Sequence[int]]] = [("", tree.lowers)]
     while todo:
         folder, below = todo.pop()
-        for path, kind, inner in _folder_changes(tree, folder, below):
-            if kind is not None:
-                found[path] = kind
-            if inner is not None:
-                todo.append((path, inner))
+        with contextlib.suppress(*beneath.VANISHED):  # the container may run, and rename folders meanwhile
+            for path, kind, inner in _folder_changes(tree, folder, below):
+                if kind is not None:
+                    found[path] = kind
+                if inner is not None:
+                    todo.append((path, inner))
     return [Change("/" + path, kind) for path, kind in sorted(with_parents(found).items())]
 
 
@@ -85,9 +87,8 @@ _Found = tuple[str, Kind | None, Sequence[int] | None]  # path, how it differs, 
 
 def _folder_changes(tree: Tree, folder: str, below: Sequence[int]) -> Iterator[_Found]:
     """Compare one folder of the upper layer with the same folder in the layers below that have it."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    with beneath.opened(tree.upper, folder, flags, beneath.NO_LINKS) as fd:
-        present = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(fd)}
+    with beneath.opened(tree.upper, folder, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd:
+        present = _content(fd)
         hides_all = bool(below) and (tree.complete or (bool(folder) and whiteouts.is_opaque(fd, tree.userxattr)))
     for name, there in present.items():
         yield from _name_changes(tree, os.path.join(folder, name), there, below)
@@ -139,8 +140,16 @@ def _names_below(tree: Tree, folder: str, below: Sequence[int]) -> set[str]:
     hidden: set[str] = set()
     for layer in below:
         with beneath.opened(layer, folder, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd:
-            there = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(fd)}
+            there = _content(fd)
         covered = {n for n, s in there.items() if whiteouts.is_whiteout(s) and not tree.complete}
         shown |= there.keys() - covered - hidden
         hidden |= covered
     return shown
+
+
+def _content(folder: int) -> dict[str, os.stat_result]:
+    found = {}
+    for entry in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            found[entry.name] = entry.stat(follow_symlinks=False)
+    return found

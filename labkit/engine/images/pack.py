@@ -7,7 +7,6 @@ names of users are written. Sockets are left out, since tar(5) has no such thing
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import posixpath
 import stat
@@ -141,16 +140,10 @@ def walk(root: int) -> Iterator[str]:
 
 
 def _listed(root: int, path: str) -> list[tuple[str, bool]]:
-    try:
-        with beneath.opened(root, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, beneath.NO_LINKS) as fd:
+    with contextlib.suppress(*beneath.VANISHED):
+        with beneath.opened(root, path, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd:
             return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(fd)]
-    except OSError as error:
-        if error.errno in _VANISHED:
-            return []
-        raise
-
-
-_VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+    return []
 
 
 @dataclass
@@ -162,12 +155,9 @@ class Packer:
     def add(self, root: int, path: str, name: str) -> Iterator[bytes]:
         """The entry for `path` beneath `root`, under the name `name`: header, bytes, padding."""
         folder_path, base = os.path.split(path)
-        try:
+        with contextlib.suppress(*beneath.VANISHED):
             with beneath.opened(root, folder_path, resolve=beneath.NO_LINKS) as folder:
                 yield from self._add(folder, base, name)
-        except OSError as error:
-            if error.errno not in _VANISHED:
-                raise
 
     def _add(self, folder: int, base: str, name: str) -> Iterator[bytes]:
         there = os.stat(base, dir_fd=folder, follow_symlinks=False)

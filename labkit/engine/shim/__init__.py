@@ -8,7 +8,9 @@ API process finds all by asking. In reading order:
     jsonlog    a container's log file: Docker's json-file format, bounded
     loop       an event loop of one page over epoll(7)
     streams    from the container's output to its log and to whoever is attached; and input back
-    shim       the tasks and the verbs: create, start, exec, kill, attach, resize, pause, delete
+    task       one process: its start, its streams, its end
+    peer       the conversation with the engine process that is connected
+    shim       the verbs: create, start, exec, kill, attach, resize, freeze, delete
     client     the engine's side, for asyncio
 
 Everything but `client` imports only the standard library's small modules: the size of the cloning process is the

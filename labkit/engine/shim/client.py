@@ -1,7 +1,5 @@
 """The engine's side of the conversation with the shim, for asyncio: the verbs as coroutines, the ends as callbacks."""
 
-from __future__ import annotations  # `list` is a verb below, and a type
-
 import asyncio
 import itertools
 import json
@@ -56,15 +54,16 @@ class Shim:
         return cls(state, sock)
 
     # --- verbs ----------------------------------------------------------------------------------------------------
-    async def list(self) -> "list[dict[str, Any]]":
+    async def list(self) -> Sequence[dict[str, Any]]:
         """Each container's {"key", "pid", "state"}, as the shim knows them."""
-        return list((await self._ask("list"))["tasks"])
+        known: Sequence[dict[str, Any]] = (await self._ask("list"))["tasks"]
+        return known
 
     async def create(
         self,
         key: str,
         config: dict[str, Any],
-        rootfs: list[dict[str, Any]],
+        rootfs: Sequence[dict[str, Any]],
         *,
         log: dict[str, Any] | None,
         exit_file: str,
@@ -149,7 +148,8 @@ class Shim:
         finally:
             for attachment in attach:
                 attachment.sock.close()  # the shim has its own copy now
-        return await answer
+        result: dict[str, Any] = await answer
+        return result
 
     def _readable(self) -> None:
         while True:

@@ -1,0 +1,326 @@
+"""The graph driver: where layers lie on disk, and how a stack of them becomes one root file system.
+
+    STATE/overlay/0123456789ab/diff         an image layer, unpacked once; layer.json beside it
+    STATE/overlay/0123456789ab-init/diff    on top of an image: the mount points that every container needs
+    STATE/overlay/<container id>/diff       a container's own, writable layer, with overlay's `work` and `merged`
+
+Overlay stacks them: `lowerdir` (image layers, topmost first) is read, `upperdir` (the container's layer) is written.
+So an image is shared by all its containers and stays the same bytes. Where overlay is refused, vfs.py copies.
+
+Source: mount option names, Documentation/filesystems/overlayfs.rst; the verbs, Docker's graph drivers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from labkit import linux
+from labkit.engine.errors import NotFound, ServerError
+from labkit.engine.images import beneath, whiteouts
+from labkit.engine.images.changes import Change, Kind, Tree, changes
+from labkit.engine.images.extract import Extracted, extract
+from labkit.engine.images.pack import END, Packer, empty_file
+from labkit.engine.images.tarstream import Readable
+from labkit.engine.state import read_json, write_json
+
+if TYPE_CHECKING:
+    from labkit.engine.images.image import Image
+
+INIT = "-init"
+# What Docker puts between an image and its containers, so that mount points never show as changes.
+INIT_FOLDERS = ("dev", "dev/pts", "dev/shm", "proc", "sys", "etc")
+INIT_FILES = (".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf")
+INIT_LINKS = (("etc/mtab", "/proc/mounts"),)
+
+_PAGE = 4096  # mount(2) takes its options as one page
+_OVERLAY_DEFAULTS = Path("/sys/module/overlay/parameters")
+
+
+class GraphDriver:
+    """Layers on overlay, the kernel's union file system.
+
+    `userxattr`: for an engine in a user namespace, whose root may not write `trusted.*` attributes.
+    """
+
+    name: ClassVar[str] = "overlay2"
+
+    def __init__(self, root: Path, *, userxattr: bool = False) -> None:
+        self.root, self.userxattr = Path(root), userxattr
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._mounting: dict[str, threading.Lock] = {}
+
+    # --- image layers --------------------------------------------------------------------------------------------
+    def layer(self, name: str) -> dict[str, Any] | None:
+        """A layer's record (diff_id, chain_id, parent, size), or None if it is not here."""
+        record = read_json(self.root / name / "layer.json")
+        return record if record and "chain_id" in record else None
+
+    def layers(self) -> list[str]:
+        """The names of all image layers here."""
+        return sorted(name for name in os.listdir(self.root) if self.layer(name))
+
+    def add_layer(self, name: str, archive: Readable, record: dict[str, Any]) -> None:
+        """Unpack a layer's tar. The folder gets its name last, so a layer is either whole or not there."""
+        with self._lock, self._temporary() as folder:
+            diff = self._new_diff(folder, record["parent"])
+            with beneath.opened_folder(diff) as root:
+                done = self._unpack(archive, root)
+            write_json(folder / "layer.json", {**record, "size": done.size})
+            os.rename(folder, self.root / name)
+
+    def remove_layer(self, name: str) -> None:
+        """Delete an image layer and the init layer above it."""
+        with self._lock:
+            self._discard(name + INIT)
+            self._discard(name)
+
+    def used_layers(self) -> set[str]:
+        """The layers that containers stand on."""
+        return {layer for container in self.containers() for layer in self._record(container)["layers"]}
+
+    def containers(self) -> list[str]:
+        """The ids of the containers that have a layer here."""
+        return sorted(n for n in os.listdir(self.root) if read_json(self.root / n / "container.json"))
+
+    def sweep(self) -> None:
+        """Delete what an interrupted engine left half made."""
+        for name in os.listdir(self.root):
+            if name.startswith(".new."):
+                self._remove(name)
+
+    # --- containers ----------------------------------------------------------------------------------------------
+    def create(self, container_id: str, image: Image) -> None:
+        """Make a container's read-write layer on top of an image."""
+        with self._lock:
+            init = self._init_layer(image.layers)
+            with self._temporary() as folder:
+                self._new_container(folder, init)
+                record = {"layers": list(image.layers), "init": init}
+                write_json(folder / "container.json", record)
+                os.rename(folder, self.root / container_id)
+
+    def remove(self, container_id: str) -> None:
+        """Delete a container's layer, and all that was written into it. Not there is fine."""
+        self._mounting.pop(container_id, None)
+        self._discard(container_id)
+
+    def rootfs(self, container_id: str) -> list[dict[str, Any]]:
+        """The mounts that make the container's root: OCI runtime spec, mounts. Ask anew before each start."""
+        self._forget_volatile(container_id)
+        return [{"destination": "/", "type": "overlay", "source": "overlay", "options": self._options(container_id)}]
+
+    def merged(self, container_id: str) -> str:
+        """The folder on which the root is mounted: OCI runtime spec, root.path."""
+        return str(self.root / container_id / "merged")
+
+    def data(self, container_id: str) -> dict[str, str]:
+        """Where the layers lie: inspect's GraphDriver.Data."""
+        return {
+            "LowerDir": ":".join(str(path) for path in self._lower(container_id)),
+            "MergedDir": self.merged(container_id),
+            "UpperDir": str(self._diff(container_id)),
+            "WorkDir": str(self.root / container_id / "work"),
+        }
+
+    def image_data(self, image: Image) -> dict[str, str]:
+        """Where an image's layers lie: GraphDriver.Data of `GET /images/{name}/json`."""
+        *below, top = [str(self._diff(layer)) for layer in image.layers] or [""]
+        return {"LowerDir": ":".join(reversed(below)), "UpperDir": top} if below else {"UpperDir": top}
+
+    @contextlib.contextmanager
+    def opened(self, container_id: str) -> Iterator[int]:
+        """A descriptor of a stopped container's root, mounted for as long as the block runs.
+
+        A running container has its own mount; use its /proc/PID/root instead.
+        """
+        with self._mounting.setdefault(container_id, threading.Lock()):
+            merged, options = self.merged(container_id), ",".join(self.rootfs(container_id)[0]["options"])
+            linux.mount("overlay", merged, "overlay", 0, options)
+            try:
+                with beneath.opened_folder(merged) as fd:
+                    yield fd
+            finally:
+                linux.umount2(merged, linux.MNT_DETACH)
+
+    # --- what a container changed --------------------------------------------------------------------------------
+    def changes(self, container_id: str) -> list[dict[str, Any]]:
+        """`docker diff`: [{"Path": "/x", "Kind": 0}], 0 changed, 1 added, 2 deleted, sorted."""
+        with self._tree(container_id) as tree:
+            return [{"Path": change.path, "Kind": int(change.kind)} for change in changes(tree)]
+
+    def diff_tar(self, container_id: str) -> Iterator[bytes]:
+        """The container's changes as a layer: added and changed files, and whiteouts for deleted ones."""
+        with self._tree(container_id) as tree:
+            packer, found = Packer(), changes(tree)
+            for path, kind in _in_layer_order(found):
+                name = path.lstrip("/")
+                if kind is Kind.DELETED:
+                    folder, base = os.path.split(name)
+                    yield empty_file(os.path.join(folder, whiteouts.PREFIX + base))
+                else:
+                    yield from packer.add(tree.upper, name, name)
+            yield END
+
+    def size(self, container_id: str) -> int:
+        """Bytes of the files in the container's own layer, each inode once: `docker ps -s`, SizeRw."""
+        return folder_size(self._diff(container_id))
+
+    # --- how it is done ------------------------------------------------------------------------------------------
+    def _diff(self, name: str) -> Path:
+        return self.root / name / "diff"
+
+    def _record(self, container_id: str) -> dict[str, Any]:
+        record: dict[str, Any] | None = read_json(self.root / container_id / "container.json")
+        if record is None:
+            raise NotFound(f"no layer for container {container_id} in {self.root}: was it removed meanwhile?")
+        return record
+
+    def _lower(self, container_id: str) -> list[Path]:
+        """The folders below a container's own, topmost first, as overlay wants them."""
+        record = self._record(container_id)
+        return [self._diff(record["init"]), *(self._diff(layer) for layer in reversed(record["layers"]))]
+
+    def _options(self, container_id: str) -> list[str]:
+        folder = self.root / container_id
+        return overlay_options(self._lower(container_id), folder / "diff", folder / "work", userxattr=self.userxattr)
+
+    def _new_diff(self, folder: Path, parent: str) -> Path:
+        """The folder that a layer is unpacked in."""
+        return _folder(folder / "diff", 0o755)
+
+    def _unpack(self, archive: Readable, root: int) -> Extracted:
+        return extract(archive, root, layer=True, userxattr=self.userxattr)
+
+    def _new_container(self, folder: Path, init: str) -> None:
+        _folder(folder / "diff", 0o755)
+        _folder(folder / "work", 0o700)
+        _folder(folder / "merged", 0o700)
+
+    def _init_layer(self, layers: Sequence[str]) -> str:
+        """The layer of mount points on top of an image, made with the first container of that image."""
+        name = (layers[-1] if layers else "empty") + INIT
+        if not self._diff(name).exists():
+            with self._temporary() as folder:
+                self._fill_init(folder, layers)
+                os.rename(folder, self.root / name)
+        return name
+
+    def _fill_init(self, folder: Path, layers: Sequence[str]) -> None:
+        self._new_container(folder, "")
+        below = [self._diff(layer) for layer in reversed(layers)] or [_folder(folder / "empty", 0o755)]
+        options = overlay_options(below, folder / "diff", folder / "work", userxattr=self.userxattr)
+        linux.mount("overlay", str(folder / "merged"), "overlay", 0, ",".join(options))
+        try:
+            with beneath.opened_folder(folder / "merged") as root:
+                make_mount_points(root)
+        finally:
+            linux.umount2(str(folder / "merged"), linux.MNT_DETACH)
+
+    @contextlib.contextmanager
+    def _tree(self, container_id: str) -> Iterator[Tree]:
+        with contextlib.ExitStack() as stack:
+            lowers = [stack.enter_context(beneath.opened_folder(path)) for path in self._lower(container_id)]
+            upper = stack.enter_context(beneath.opened_folder(self._diff(container_id)))
+            yield Tree(upper, lowers, userxattr=self.userxattr)
+
+    def _forget_volatile(self, container_id: str) -> None:
+        """Allow another mount: the kernel leaves a mark that data may be lost, which is so after a power cut only.
+
+        The mark is a folder, work/work/incompat/volatile (overlayfs.rst, "Volatile mount").
+        """
+        with beneath.opened_folder(self.root / container_id) as folder, contextlib.suppress(FileNotFoundError):
+            os.stat("work/work", dir_fd=folder)
+            with beneath.opened(folder, "work/work", resolve=beneath.NO_LINKS) as work:
+                beneath.remove_tree(work, "incompat")
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A fresh folder under a name that sweep() knows; gone at the end unless it was renamed."""
+        folder = _folder(self.root / f".new.{secrets.token_hex(8)}", 0o700)
+        try:
+            yield folder
+        finally:
+            if folder.exists():
+                self._remove(folder.name)
+
+    def _discard(self, name: str) -> None:
+        """Delete a folder in two steps: first its name, so that half a layer is never taken for a whole one."""
+        doomed = f".new.{secrets.token_hex(8)}"
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.root / name, self.root / doomed)
+            self._remove(doomed)
+
+    def _remove(self, name: str) -> None:
+        with beneath.opened_folder(self.root) as root:
+            beneath.remove_tree(root, name)
+
+
+def overlay_options(lower: Sequence[Path], upper: Path, work: Path, *, userxattr: bool) -> list[str]:
+    """The mount options that stack `lower` (topmost first) under `upper`. Raises ServerError if they are too long."""
+    options = [
+        "lowerdir=" + ":".join(_escaped(path, "\\:,") for path in lower),
+        "upperdir=" + _escaped(upper, "\\,"),
+        "workdir=" + _escaped(work, "\\,"),
+        "volatile",  # no sync at unmount: milliseconds instead of a wait for everybody's dirty pages
+        *(["userxattr"] if userxattr else _plain_copies()),
+    ]
+    if len(os.fsencode(",".join(options))) >= _PAGE:
+        raise ServerError(
+            f"the image has {len(lower)} layers, and their paths do not fit into one mount(2) call ({_PAGE} bytes): "
+            "use a state folder with a shorter path, or an image with fewer layers"
+        )
+    return options
+
+
+def _escaped(path: Path, special: str) -> str:
+    return "".join("\\" + letter if letter in special else letter for letter in str(path))
+
+
+@functools.cache
+def _plain_copies() -> tuple[str, ...]:
+    """Switch off what some kernels have on: then a layer holds only whole files, which any engine can read."""
+    found = []
+    for feature in ("redirect_dir", "metacopy", "index"):
+        with contextlib.suppress(OSError):
+            if (_OVERLAY_DEFAULTS / feature).read_text().strip() == "Y":
+                found.append(f"{feature}=off")
+    return tuple(found)
+
+
+def make_mount_points(root: int) -> None:
+    """Make what every container's mounts need, where the image does not have it."""
+    for path in INIT_FOLDERS:
+        with contextlib.suppress(OSError):  # the image has a file or a dangling link there; its own affair
+            os.close(beneath.make_folders(root, path.split("/")))
+    for path in INIT_FILES:
+        _make_in(root, path, lambda folder, base: os.close(os.open(base, _NEW_FILE, 0o755, dir_fd=folder)))
+        _make_in(root, path, lambda folder, base: None)
+    for path, target in INIT_LINKS:
+        _make_in(root, path, lambda folder, base, to=target: os.symlink(to, base, dir_fd=folder))
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of all files below a folder, each inode once, folders themselves not counted, as Docker counts."""
+    seen: dict[tuple[int, int], int] = {}
+    with beneath.opened_folder(path) as root:
+        todo = [""]
+        while todo:
+            folder = todo.pop()
+            with contextlib.suppress(*beneath.VANISHED):
+                with beneath.opened(root, folder, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd:
+                    for entry in os.scandir(fd):
+                        there = entry.stat(follow_symlinks=False)
+                        if stat.S_ISDIR(there.st_mode):
+                            todo.append(os.path.join(folder, entry.name))
+                        else:
+                            seen[there.st_dev, there.st_ino] = there.st_size
+    return sum(seen.values())
