@@ -15,20 +15,10 @@ if TYPE_CHECKING:
     from labkit.engine.images.store import ImageStore
     from labkit.engine.network import Bridge
     from labkit.engine.shim.client import Shim
+    from labkit.engine.userns import Ids
 
 VERSION = "0.1.0"
 NAME = "labkit engine"
-
-
-@dataclass(frozen=True)
-class Ids:
-    """Who the engine is for the host: root, or a user in a namespace of its own."""
-
-    rootless: bool = False
-    uid: int = 0
-    gid: int = 0
-    ids: int = 65536
-    """How many user ids there are inside: 1 where the user has no range in /etc/subuid."""
 
 
 @dataclass
@@ -50,7 +40,8 @@ class Engine:
     images: ImageStore
     shim: Shim
     network: Bridge | None = None
-    ids: Ids = Ids()
+    ids: Ids | None = None
+    """The engine's user namespace where it is rootless: which users there are inside."""
     id: str = ""
     warnings: list[str] = field(default_factory=list)
     containers: Containers = field(init=False)

@@ -118,6 +118,11 @@ class Events:
         self._readers: WeakSet[asyncio.Queue[Event]] = WeakSet()
         self._last = 0
 
+    @property
+    def listeners(self) -> int:
+        """How many readers there are."""
+        return len(self._readers)
+
     def publish(
         self,
         type_: str,

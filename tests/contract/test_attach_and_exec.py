@@ -123,7 +123,7 @@ def test_resize_tells_the_terminal_its_size(client, image):
 
 
 def test_resize_of_a_stopped_container_is_refused(client, image):
-    with pytest.raises(docker.errors.APIError, match="is not running"):
+    with pytest.raises(docker.errors.APIError, match=r"is not running"):
         client.containers.create(image, tty=True).resize(height=10, width=10)
 
 
@@ -250,13 +250,13 @@ def test_exec_resize(client, running):
 def test_exec_cannot_be_started_twice(client, running):
     made = client.api.exec_create(running.id, ["true"])
     client.api.exec_start(made["Id"])
-    with pytest.raises(docker.errors.APIError, match="has already run") as refusal:
+    with pytest.raises(docker.errors.APIError, match=r"has already run") as refusal:
         client.api.exec_start(made["Id"], detach=True)
     assert refusal.value.status_code == 409
 
 
 def test_exec_without_a_command_is_refused(client, running):
-    with pytest.raises(docker.errors.APIError, match="(?i)no exec command") as refusal:
+    with pytest.raises(docker.errors.APIError, match=r"(?i)no exec command") as refusal:
         client.api.exec_create(running.id, [])
     assert refusal.value.status_code == 400
 
@@ -269,7 +269,9 @@ def test_exec_needs_a_running_container(client, image, state):
         container.kill() if state == "exited" else container.pause()
     if state == "exited":
         container.wait(timeout=10)
-    with pytest.raises(docker.errors.APIError, match="is paused" if state == "paused" else "is not running") as refusal:
+    with pytest.raises(
+        docker.errors.APIError, match=r"is paused" if state == "paused" else "is not running"
+    ) as refusal:
         container.exec_run("true")
     assert refusal.value.status_code == 409
 

@@ -197,7 +197,7 @@ def test_remove(client, other):
 
 def test_remove_by_id_needs_force_when_there_are_two_names(client, other):
     other.tag(unique("labkit-test/second"))
-    with pytest.raises(docker.errors.APIError, match="(?i)must be forced.*multiple") as refusal:
+    with pytest.raises(docker.errors.APIError, match=r"(?i)must be forced.*multiple") as refusal:
         client.images.remove(other.id)
     assert refusal.value.status_code == 409
     client.images.remove(other.id, force=True)
@@ -215,7 +215,7 @@ def test_an_image_in_use_is_not_removed(client, other):
 def test_force_does_not_take_the_image_from_a_running_container(client, other):
     client.containers.run(other.tags[0], OBEDIENT, detach=True)
     with pytest.raises(
-        docker.errors.APIError, match="is using its referenced image|is being used by running"
+        docker.errors.APIError, match=r"is using its referenced image|is being used by running"
     ) as refusal:
         client.images.remove(other.id, force=True)
     assert refusal.value.status_code == 409

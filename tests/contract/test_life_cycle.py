@@ -200,7 +200,7 @@ def test_a_killed_main_process_takes_all_others_along(client, image):
     eventually(lambda: len(container.top()["Processes"]) == 3)
     container.kill()
     container.wait(timeout=20)
-    with pytest.raises(docker.errors.APIError, match="is not running"):
+    with pytest.raises(docker.errors.APIError, match=r"is not running"):
         container.top()
 
 
@@ -237,7 +237,7 @@ def test_a_name_is_taken_once(client, image):
 def test_rename_to_a_name_that_is_taken(client, image):
     name = unique()
     client.containers.create(image, name=name)
-    with pytest.raises(docker.errors.APIError, match="already in use") as refusal:
+    with pytest.raises(docker.errors.APIError, match=r"already in use") as refusal:
         client.containers.create(image).rename(name)
     assert refusal.value.status_code == 409
 

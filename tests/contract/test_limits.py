@@ -47,7 +47,7 @@ def test_the_limit_is_seen_in_stats(client, image, limited):
 
 
 def test_a_limit_below_the_least_is_refused(client, image):
-    with pytest.raises(docker.errors.APIError, match="(?i)minimum memory limit") as refusal:
+    with pytest.raises(docker.errors.APIError, match=r"(?i)minimum memory limit") as refusal:
         client.containers.create(image, mem_limit="1m")
     assert refusal.value.status_code == 400
 
@@ -81,5 +81,5 @@ def throttled(container) -> int:
 
 def test_more_cpus_than_there_are(client, image, limited):
     limited("CpuCfsQuota")
-    with pytest.raises(docker.errors.APIError, match="(?i)range of cpus is from"):
+    with pytest.raises(docker.errors.APIError, match=r"(?i)range of cpus is from"):
         client.containers.create(image, nano_cpus=10_000 * 10**9)

@@ -32,7 +32,7 @@ def test_top_shows_an_exec(client, running):
 def test_top_takes_the_options_of_ps(running):
     top = running.top(ps_args="-o pid,comm")
     assert top["Titles"] == ["PID", "COMMAND"]
-    assert ["sleep"] == [row[1] for row in top["Processes"]][:1]
+    assert [row[1] for row in top["Processes"]][:1] == ["sleep"]
 
 
 def test_top_needs_a_running_container(client, image):

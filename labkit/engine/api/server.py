@@ -136,10 +136,19 @@ class Server(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
 
+def refuse_live(path: Path) -> None:
+    """Raise StateError where somebody listens on the socket at `path`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return
+    raise StateError(f"an engine already listens on {path}; use it, or give this one another --socket")
+
+
 def listen(path: Path) -> socket.socket:
-    """A listening unix socket of mode 0600 at `path`. Raises StateError where a live engine listens there."""
-    if _answers(path):
-        raise StateError(f"an engine already listens on {path}; use it, or give this one another --socket")
+    """A listening unix socket of mode 0600 at `path`. Raises StateError where somebody else listens there."""
+    refuse_live(path)
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # the mode comes with bind(2): a chmod afterwards would leave a moment for others
@@ -154,15 +163,6 @@ def listen(path: Path) -> socket.socket:
     sock.listen(128)
     sock.setblocking(False)
     return sock
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-        return True
 
 
 class Running:

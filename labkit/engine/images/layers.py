@@ -13,7 +13,6 @@ Source: mount option names, Documentation/filesystems/overlayfs.rst; the verbs, 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import secrets
 import stat
@@ -22,11 +21,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labkit import linux
-from labkit.engine.errors import NotFound, ServerError
-from labkit.engine.images import beneath, whiteouts
+from labkit.engine.errors import NotFound
+from labkit.engine.images import beneath, overlay, whiteouts
 from labkit.engine.images.changes import Change, Kind, Tree, changes
 from labkit.engine.images.extract import Extracted, extract
+from labkit.engine.images.mountpoints import make_mount_points
 from labkit.engine.images.pack import END, Packer, empty_file
 from labkit.engine.images.tarstream import Readable
 from labkit.engine.state import read_json, write_json
@@ -34,26 +33,21 @@ from labkit.engine.state import read_json, write_json
 if TYPE_CHECKING:
     from labkit.engine.images.image import Image
 
-INIT = "-init"
-# What Docker puts between an image and its containers, so that mount points never show as changes.
-INIT_FOLDERS = ("dev", "dev/pts", "dev/shm", "proc", "sys", "etc")
-INIT_FILES = (".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf")
-INIT_LINKS = (("etc/mtab", "/proc/mounts"),)
-
-_PAGE = 4096  # mount(2) takes its options as one page
-_OVERLAY_DEFAULTS = Path("/sys/module/overlay/parameters")
+INIT = "-init"  # the end of the name of a layer of mount points; see mountpoints.py
+NEW = ".new."  # the beginning of a name that nobody relies on yet, or any more
 
 
 class GraphDriver:
     """Layers on overlay, the kernel's union file system.
 
     `userxattr`: for an engine in a user namespace, whose root may not write `trusted.*` attributes.
+    `volatile`: leave out the sync at unmount (Linux 5.10); pick() finds out.
     """
 
     name: ClassVar[str] = "overlay2"
 
-    def __init__(self, root: Path, *, userxattr: bool = False) -> None:
-        self.root, self.userxattr = Path(root), userxattr
+    def __init__(self, root: Path, *, userxattr: bool = False, volatile: bool = True) -> None:
+        self.root, self.userxattr, self.volatile = Path(root), userxattr, volatile
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._mounting: dict[str, threading.Lock] = {}
@@ -94,7 +88,7 @@ class GraphDriver:
     def sweep(self) -> None:
         """Delete what an interrupted engine left half made."""
         for name in os.listdir(self.root):
-            if name.startswith(".new."):
+            if name.startswith(NEW):
                 self._remove(name)
 
     # --- containers ----------------------------------------------------------------------------------------------
@@ -143,13 +137,9 @@ class GraphDriver:
         A running container has its own mount; use its /proc/PID/root instead.
         """
         with self._mounting.setdefault(container_id, threading.Lock()):
-            merged, options = self.merged(container_id), ",".join(self.rootfs(container_id)[0]["options"])
-            linux.mount("overlay", merged, "overlay", 0, options)
-            try:
-                with beneath.opened_folder(merged) as fd:
-                    yield fd
-            finally:
-                linux.umount2(merged, linux.MNT_DETACH)
+            merged, options = self.merged(container_id), self.rootfs(container_id)[0]["options"]
+            with overlay.mounted(merged, options) as fd:
+                yield fd
 
     # --- what a container changed --------------------------------------------------------------------------------
     def changes(self, container_id: str) -> list[dict[str, Any]]:
@@ -160,8 +150,8 @@ class GraphDriver:
     def diff_tar(self, container_id: str) -> Iterator[bytes]:
         """The container's changes as a layer: added and changed files, and whiteouts for deleted ones."""
         with self._tree(container_id) as tree:
-            packer, found = Packer(), changes(tree)
-            for path, kind in _in_layer_order(found):
+            packer = Packer()
+            for path, kind in in_layer_order(changes(tree), tree.upper):
                 name = path.lstrip("/")
                 if kind is Kind.DELETED:
                     folder, base = os.path.split(name)
@@ -190,20 +180,23 @@ class GraphDriver:
         return [self._diff(record["init"]), *(self._diff(layer) for layer in reversed(record["layers"]))]
 
     def _options(self, container_id: str) -> list[str]:
-        folder = self.root / container_id
-        return overlay_options(self._lower(container_id), folder / "diff", folder / "work", userxattr=self.userxattr)
+        return self._stack(self._lower(container_id), self.root / container_id)
+
+    def _stack(self, lower: Sequence[Path], folder: Path) -> list[str]:
+        return overlay.options(lower, folder, userxattr=self.userxattr, volatile=self.volatile)
 
     def _new_diff(self, folder: Path, parent: str) -> Path:
         """The folder that a layer is unpacked in."""
-        return _folder(folder / "diff", 0o755)
+        diff = folder / "diff"
+        diff.mkdir()
+        diff.chmod(0o755)  # whatever the umask
+        return diff
 
     def _unpack(self, archive: Readable, root: int) -> Extracted:
         return extract(archive, root, layer=True, userxattr=self.userxattr)
 
     def _new_container(self, folder: Path, init: str) -> None:
-        _folder(folder / "diff", 0o755)
-        _folder(folder / "work", 0o700)
-        _folder(folder / "merged", 0o700)
+        overlay.make_folders(folder)
 
     def _init_layer(self, layers: Sequence[str]) -> str:
         """The layer of mount points on top of an image, made with the first container of that image."""
@@ -215,15 +208,11 @@ class GraphDriver:
         return name
 
     def _fill_init(self, folder: Path, layers: Sequence[str]) -> None:
-        self._new_container(folder, "")
-        below = [self._diff(layer) for layer in reversed(layers)] or [_folder(folder / "empty", 0o755)]
-        options = overlay_options(below, folder / "diff", folder / "work", userxattr=self.userxattr)
-        linux.mount("overlay", str(folder / "merged"), "overlay", 0, ",".join(options))
-        try:
-            with beneath.opened_folder(folder / "merged") as root:
-                make_mount_points(root)
-        finally:
-            linux.umount2(str(folder / "merged"), linux.MNT_DETACH)
+        overlay.make_folders(folder)
+        (folder / "nothing").mkdir()  # an image may have no layer at all, and overlay wants one
+        lower = [*(self._diff(layer) for layer in reversed(layers)), folder / "nothing"]
+        with overlay.mounted(str(folder / "merged"), self._stack(lower, folder)) as root:
+            make_mount_points(root)
 
     @contextlib.contextmanager
     def _tree(self, container_id: str) -> Iterator[Tree]:
@@ -238,14 +227,14 @@ class GraphDriver:
         The mark is a folder, work/work/incompat/volatile (overlayfs.rst, "Volatile mount").
         """
         with beneath.opened_folder(self.root / container_id) as folder, contextlib.suppress(FileNotFoundError):
-            os.stat("work/work", dir_fd=folder)
             with beneath.opened(folder, "work/work", resolve=beneath.NO_LINKS) as work:
                 beneath.remove_tree(work, "incompat")
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
         """A fresh folder under a name that sweep() knows; gone at the end unless it was renamed."""
-        folder = _folder(self.root / f".new.{secrets.token_hex(8)}", 0o700)
+        folder = self.root / f"{NEW}{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o700)
         try:
             yield folder
         finally:
@@ -254,7 +243,7 @@ class GraphDriver:
 
     def _discard(self, name: str) -> None:
         """Delete a folder in two steps: first its name, so that half a layer is never taken for a whole one."""
-        doomed = f".new.{secrets.token_hex(8)}"
+        doomed = f"{NEW}{secrets.token_hex(8)}"
         with contextlib.suppress(FileNotFoundError):
             os.rename(self.root / name, self.root / doomed)
             self._remove(doomed)
@@ -264,48 +253,13 @@ class GraphDriver:
             beneath.remove_tree(root, name)
 
 
-def overlay_options(lower: Sequence[Path], upper: Path, work: Path, *, userxattr: bool) -> list[str]:
-    """The mount options that stack `lower` (topmost first) under `upper`. Raises ServerError if they are too long."""
-    options = [
-        "lowerdir=" + ":".join(_escaped(path, "\\:,") for path in lower),
-        "upperdir=" + _escaped(upper, "\\,"),
-        "workdir=" + _escaped(work, "\\,"),
-        "volatile",  # no sync at unmount: milliseconds instead of a wait for everybody's dirty pages
-        *(["userxattr"] if userxattr else _plain_copies()),
-    ]
-    if len(os.fsencode(",".join(options))) >= _PAGE:
-        raise ServerError(
-            f"the image has {len(lower)} layers, and their paths do not fit into one mount(2) call ({_PAGE} bytes): "
-            "use a state folder with a shorter path, or an image with fewer layers"
-        )
-    return options
-
-
-def _escaped(path: Path, special: str) -> str:
-    return "".join("\\" + letter if letter in special else letter for letter in str(path))
-
-
-@functools.cache
-def _plain_copies() -> tuple[str, ...]:
-    """Switch off what some kernels have on: then a layer holds only whole files, which any engine can read."""
-    found = []
-    for feature in ("redirect_dir", "metacopy", "index"):
-        with contextlib.suppress(OSError):
-            if (_OVERLAY_DEFAULTS / feature).read_text().strip() == "Y":
-                found.append(f"{feature}=off")
-    return tuple(found)
-
-
-def make_mount_points(root: int) -> None:
-    """Make what every container's mounts need, where the image does not have it."""
-    for path in INIT_FOLDERS:
-        with contextlib.suppress(OSError):  # the image has a file or a dangling link there; its own affair
-            os.close(beneath.make_folders(root, path.split("/")))
-    for path in INIT_FILES:
-        _make_in(root, path, lambda folder, base: os.close(os.open(base, _NEW_FILE, 0o755, dir_fd=folder)))
-        _make_in(root, path, lambda folder, base: None)
-    for path, target in INIT_LINKS:
-        _make_in(root, path, lambda folder, base, to=target: os.symlink(to, base, dir_fd=folder))
+def in_layer_order(found: Sequence[Change], upper: int) -> Iterator[Change]:
+    """The changes that a layer's archive needs. What a file replaced with its folder needs no whiteout of its own."""
+    for change in found:
+        folder = os.path.dirname(change.path).lstrip("/")
+        above = beneath.lstat(upper, folder) if folder and change.kind is Kind.DELETED else None
+        if above is None or stat.S_ISDIR(above.st_mode):
+            yield change
 
 
 def folder_size(path: Path) -> int:
@@ -324,3 +278,14 @@ def folder_size(path: Path) -> int:
                         else:
                             seen[there.st_dev, there.st_ino] = there.st_size
     return sum(seen.values())
+
+
+def pick(root: Path, *, userxattr: bool = False) -> GraphDriver:
+    """The best driver that this machine allows on `root`: overlay, or full copies where overlay is refused."""
+    from labkit.engine.images.vfs import VfsDriver  # it is built on GraphDriver
+
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for volatile in (True, False):
+        if overlay.probe(root, userxattr=userxattr, volatile=volatile) is None:
+            return GraphDriver(root, userxattr=userxattr, volatile=volatile)
+    return VfsDriver(root, userxattr=userxattr)

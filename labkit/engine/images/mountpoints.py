@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
 from labkit.engine.images import beneath
 
@@ -21,19 +22,23 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def make_mount_points(root: int) -> None:
     """Make beneath `root` what the image does not have. Where the image has something else, that stays."""
     for path in FOLDERS:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*_THE_IMAGES_OWN):
             os.close(beneath.make_folders(root, path.split("/")))
     for path in FILES:
-        with _place_for(root, path) as (folder, name):
-            os.close(os.open(name, _NEW_FILE, 0o755, dir_fd=folder))
-            beneath.chmod(folder, name, 0o755)
+        _make(root, path, _empty_file)
     for path, target in LINKS:
-        with _place_for(root, path) as (folder, name):
-            os.symlink(target, name, dir_fd=folder)
+        _make(root, path, lambda folder, name, to=target: os.symlink(to, name, dir_fd=folder))
 
 
-@contextlib.contextmanager
-def _place_for(root: int, path: str):  # type: ignore[no-untyped-def]
+_THE_IMAGES_OWN = (FileExistsError, *beneath.VANISHED)
+
+
+def _make(root: int, path: str, maker: Callable[[int, str], None]) -> None:
     above, name = os.path.split(path)
-    with contextlib.suppress(OSError), beneath.opened(root, above) as folder:
-        yield folder, name
+    with contextlib.suppress(*_THE_IMAGES_OWN), beneath.opened(root, above) as folder:
+        maker(folder, name)
+
+
+def _empty_file(folder: int, name: str) -> None:
+    os.close(os.open(name, _NEW_FILE, 0o755, dir_fd=folder))
+    beneath.chmod(folder, name, 0o755)

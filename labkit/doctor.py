@@ -1,0 +1,389 @@
+"""What this machine allows, what that means for you, and the command that mends it: `labkit doctor`.
+
+Two questions: which engine would `labkit.connect()` take, and what could labkit's own engine do here? The first is
+put to every socket that connect() knows. The second is tried for real, in a child with namespaces of its own: what
+it mounts and makes ends with it. Each probe is a row of `PROBES`.
+
+Left out: speed, and the reach of a registry.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from labkit.errors import LabkitError
+
+Outcome = Literal["ok", "limited", "missing"]
+GIB = 1 << 30
+OLDEST_PYTHON = (3, 11)
+TRIAL_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was tried: how it came out, what that means for you, and what mends it."""
+
+    name: str
+    tried: str
+    outcome: Outcome
+    means: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine that `labkit.connect()` would take: who it is, its address, why, and whether it would work."""
+
+    name: str
+    address: str
+    why: str
+    works: bool = True
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the doctor found."""
+
+    engine: Choice
+    findings: tuple[Finding, ...]
+
+    def text(self) -> str:
+        """The report in columns, for people."""
+        engine = self.engine
+        at = f" at {engine.address}" if "://" in engine.address else ""
+        would = "takes" if engine.works else "would fail with"
+        head = textwrap.fill(f"labkit.connect() {would} {engine.name}{at}: {engine.why}.", 100)
+        width = max(len(finding.name) for finding in self.findings)
+        return "\n".join([head, "", *(line for finding in self.findings for line in _lines(finding, width))])
+
+    def to_json(self) -> str:
+        """The same as a JSON document."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def _lines(finding: Finding, width: int) -> Iterator[str]:
+    margin = f"{finding.outcome:8} {finding.name:{width}}  "
+    told = finding.means if finding.outcome == "ok" else f"{finding.means} (tried: {finding.tried})"
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+    indent = " " * len(margin)
+    yield textwrap.fill(told, 120, initial_indent=margin, subsequent_indent=indent, **options)
+    if finding.mend:
+        yield textwrap.fill(finding.mend, 120, initial_indent=f"{indent}→ ", subsequent_indent=f"{indent}  ", **options)
+
+
+def diagnose() -> Report:
+    """Try everything, leave nothing behind. Takes a second or two."""
+    trial = run_trial()
+    choice, engines = engines_here(os.environ, os.getuid(), trial)
+    return Report(choice, (*engines, *(probe(trial) for probe in PROBES)))
+
+
+# --- which engine connect() takes ---------------------------------------------------------------------------------
+
+
+def engines_here(environ: Mapping[str, str], uid: int, trial: "Trial") -> tuple[Choice, list[Finding]]:
+    """The choice that connect() makes, and a finding for every socket that is there."""
+    from labkit import connect  # only here, as it brings the Docker SDK
+
+    own = Choice("labkit's embedded engine", connect.EMBEDDED, "", works=trial.works("namespaces"))
+    try:
+        candidates = connect.candidates(environ, uid)
+    except LabkitError as error:
+        return Choice("no engine", "", str(error).rstrip("."), works=False), []
+    choices, findings = [], []
+    for candidate in candidates:
+        path = candidate.address.removeprefix("unix://")
+        if candidate.address == connect.EMBEDDED:
+            choices.append(Choice(own.name, own.address, candidate.why, own.works))
+        elif candidate.named or os.path.exists(path):
+            answer, finding = _ask(candidate, environ)
+            findings.append(finding)
+            if answer.works or candidate.named:
+                choices.append(answer)
+    if not findings:
+        findings.append(_NO_SOCKET)
+    return (choices or [Choice("no engine", "", "no Docker or Podman socket answers", works=False)])[0], findings
+
+
+_NO_SOCKET = Finding(
+    "Docker or Podman",
+    "the sockets that Docker, rootless Docker, Docker Desktop and Podman listen on",
+    "missing",
+    "The lessons run on labkit's own engine; you need neither.",
+)
+
+
+def _ask(candidate: Any, environ: Mapping[str, str]) -> tuple[Choice, Finding]:
+    from labkit import connect
+
+    tried, name = f"asked {candidate.address} for its version", candidate.why
+    try:
+        client = connect.find(candidate.address, environ).client
+        who = connect.engine_name(client.version())
+        client.close()
+    except LabkitError as error:
+        broken = Choice("an engine that doesn't answer", candidate.address, f"{name}; {error.said}", works=False)
+        return broken, Finding(name, tried, "limited", f"It is there, but: {error.said}.", error.do)
+    return Choice(who, candidate.address, name), Finding(name, tried, "ok", f"{who} answers.")
+
+
+# --- the trial: what the kernel lets this user do -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the child could do: for each step "" or the error; and the facts that it met on its way."""
+
+    errors: Mapping[str, str]
+    facts: Mapping[str, Any]
+
+    def works(self, step: str) -> bool:
+        return self.errors.get(step) == ""
+
+    def error(self, step: str) -> str:
+        return self.errors.get(step, "not reached, because an earlier step failed")
+
+
+def run_trial() -> Trial:
+    """Run `trial_main` in a child of its own: this process may have threads, and it stays as it is."""
+    if platform.system() != "Linux":
+        return Trial({}, {})
+    command = [sys.executable, "-c", "from labkit.doctor import trial_main; trial_main()"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_SECONDS)
+        return Trial(**json.loads(done.stdout))
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return Trial({"namespaces": f"the trial gave no answer: {error}"}, {})
+
+
+def trial_main() -> None:
+    """In the child: try the steps that a container's start is made of, and print a Trial as JSON."""
+    from labkit.engine import host, userns
+
+    errors: dict[str, str] = {}
+    facts: dict[str, Any] = {"limits": host.limits(), "cgroup": host.cgroup_version()}
+    for step, try_it in TRIALS.items():
+        try:
+            try_it(_existing(_state()))
+            errors[step] = ""
+        except (OSError, userns.StateError) as error:
+            errors[step] = str(error)
+            if step == "namespaces":
+                break
+    facts["ids"] = userns.Ids.of().count
+    print(json.dumps({"errors": errors, "facts": facts}))
+
+
+def _try_namespaces(_: Path) -> None:
+    from labkit import linux
+    from labkit.engine import userns
+
+    if os.geteuid() != 0:
+        userns.enter()
+    else:
+        linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET)
+        linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
+
+
+def _try_overlay(beside: Path) -> None:
+    """Mount an overlay where the engine's layers would be: not every file system can be its upper layer."""
+    from labkit import linux
+
+    with tempfile.TemporaryDirectory(prefix=".labkit-doctor-", dir=beside) as folder:
+        for name in ("lower", "upper", "work", "merged"):
+            os.mkdir(f"{folder}/{name}")
+        data = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
+        own_namespace = Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+        linux.mount("overlay", f"{folder}/merged", "overlay", 0, data + (",userxattr" if own_namespace else ""))
+        try:
+            Path(folder, "merged", "written").write_text("")
+        finally:
+            linux.umount2(f"{folder}/merged", linux.MNT_DETACH)
+
+
+def _try_network(_: Path) -> None:
+    """A bridge, and a cable with one end on it, in the child's own network namespace."""
+    import socket
+
+    from labkit.engine import rtnetlink
+
+    with rtnetlink.Rtnetlink() as kernel:
+        kernel.talk(rtnetlink.new_bridge("lkdoctor"))
+        bridge = socket.if_nametoindex("lkdoctor")
+        kernel.talk(rtnetlink.new_veth("lkcable", bridge, "lkend", bridge + 50, bytes([2, 0, 0, 0, 0, 9]), os.getpid()))
+
+
+def _try_seccomp(_: Path) -> None:
+    """The last step, as what it forbids can't be allowed again."""
+    from labkit import linux
+    from labkit.engine.containers.profile import default_seccomp
+    from labkit.runtime import seccomp
+
+    try:
+        program = seccomp.assemble(default_seccomp(frozenset()))
+    except ValueError as error:
+        raise OSError(str(error)) from error
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    linux.seccomp_set_mode_filter(program)
+
+
+TRIALS: dict[str, Callable[[Path], None]] = {
+    "namespaces": _try_namespaces,
+    "overlay": _try_overlay,
+    "network": _try_network,
+    "seccomp": _try_seccomp,
+}
+
+
+def _state() -> Path:
+    from labkit.engine.state import default_state
+
+    return default_state().absolute()
+
+
+def _existing(path: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+# --- what it means ------------------------------------------------------------------------------------------------
+
+
+def namespaces(trial: Trial) -> Finding:
+    name, tried = "namespaces", "new mount and network namespaces, in a user namespace unless you are root"
+    if trial.works("namespaces"):
+        who = "you are root" if os.geteuid() == 0 else "without root"
+        return Finding(name, tried, "ok", f"labkit's own engine can run containers here, {who}.")
+    if platform.system() != "Linux":
+        return Finding(
+            name, tried, "missing", "Containers need a Linux kernel.", "Install Docker Desktop; labkit uses it then."
+        )
+    said = trial.error("namespaces")
+    means = "labkit's own engine can't run here; a Docker or Podman socket is needed."
+    return Finding(name, tried, "missing", means, said)
+
+
+def sub_ids(trial: Trial) -> Finding:
+    name, tried = "sub-ids", "ranges in /etc/subuid and /etc/subgid, mapped with newuidmap"
+    if not trial.works("namespaces"):
+        return Finding(name, tried, "missing", "They can only be used in a user namespace: see there.")
+    if os.geteuid() == 0:
+        return Finding(name, tried, "ok", "You are root: every user id can be used.")
+    if trial.facts["ids"] > 1:
+        return Finding(name, tried, "ok", f"Containers have {trial.facts['ids']} user ids.")
+    return Finding(
+        name, tried, "limited",
+        "Containers have one user id, root: `chown` and `--user` with another one fail inside.",
+        "sudo apt install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER",
+    )  # fmt: skip
+
+
+def overlay(trial: Trial) -> Finding:
+    name, tried = "overlay", f"an overlay mount below {_existing(_state())}"
+    if trial.works("overlay"):
+        return Finding(name, tried, "ok", "Containers share an image's layers: a start copies nothing.")
+    return Finding(
+        name, tried, "limited",
+        f"Each container gets a whole copy of its image, and the pictures of layers show less: {trial.error('overlay')}.",
+        "Set LABKIT_STATE to a folder on ext4, xfs or btrfs (rootless: with Linux 5.11 or newer).",
+    )  # fmt: skip
+
+
+LIMITS = {"memory": "MemoryLimit", "cpu": "CpuCfsQuota", "pids": "PidsLimit"}  # words of docker run: fields of /info
+
+
+def limits(trial: Trial) -> Finding:
+    possible = trial.facts.get("limits", {})
+    name = f"cgroups v{trial.facts['cgroup']}" if "cgroup" in trial.facts else "cgroups"
+    tried = "write access to the cgroup folders of " + ", ".join(LIMITS)
+    refused = [word for word, field in LIMITS.items() if not possible.get(field)]
+    if not refused:
+        return Finding(name, tried, "ok", "Limits of memory, CPU and processes can be set.")
+    means = f"Limits that can't be set: {', '.join(refused)}; the lesson on them needs Docker, or labkit as root."
+    mend = (
+        ""
+        if os.geteuid() == 0
+        else "Run the notebook in a delegated group: `systemd-run --user --scope -p Delegate=yes jupyter lab`."
+    )
+    return Finding(name, tried, "limited", means, mend)
+
+
+def network(trial: Trial) -> Finding:
+    name, tried = "bridge network", "a bridge and a veth pair, in a network namespace of our own"
+    if trial.works("network"):
+        return Finding(name, tried, "ok", "Containers have addresses and reach each other.")
+    means = f"Containers have only their own loopback: {trial.error('network')}."
+    return Finding(name, tried, "limited", means, "sudo modprobe -a bridge veth")
+
+
+def seccomp(trial: Trial) -> Finding:
+    name, tried = "seccomp", "loading Docker's default filter"
+    if trial.works("seccomp"):
+        return Finding(name, tried, "ok", "Containers run under Docker's default filter of system calls.")
+    means = f"Containers can't be fenced as Docker fences them: {trial.error('seccomp')}."
+    return Finding(
+        name, tried, "missing", means, "Run on x86_64 or aarch64 with a kernel that has CONFIG_SECCOMP_FILTER."
+    )
+
+
+def busybox(_: Trial) -> Finding:
+    from labkit.images import SYSTEM_PATH
+
+    name, tried = "busybox", f"a program of that name in {SYSTEM_PATH}"
+    if found := shutil.which("busybox", path=SYSTEM_PATH) or shutil.which("busybox.static", path=SYSTEM_PATH):
+        return Finding(name, tried, "ok", f"The teaching image can be made without a network, from {found}.")
+    means = "The teaching image is made from a package, a registry or this machine's own tools instead."
+    return Finding(name, tried, "limited", means, "sudo apt install busybox-static")
+
+
+def disk(_: Trial) -> Finding:
+    folder = _existing(_state())
+    free = shutil.disk_usage(folder).free
+    name, tried = "disk", f"free space below {folder}"
+    means = f"{free / GIB:.1f} GiB are free for images and containers."
+    if free >= GIB:
+        return Finding(name, tried, "ok", means)
+    outcome: Outcome = "limited" if free >= GIB // 8 else "missing"
+    return Finding(
+        name,
+        tried,
+        outcome,
+        f"Only {means}",
+        f"Free some, or set LABKIT_STATE to a folder with room; `du -sh {folder}/*` shows what is there.",
+    )
+
+
+EMULATORS = {"x86_64": ("linux.uml", "qemu-system-x86_64"), "aarch64": ("qemu-system-aarch64",)}
+
+
+def virtual_machine(_: Trial) -> Finding:
+    programs = EMULATORS.get(platform.machine(), ())
+    name, tried = "virtual machine", f"the programs {' and '.join(programs) or 'for this processor'}"
+    if found := [path for program in programs if (path := shutil.which(program))]:
+        return Finding(name, tried, "ok", f"The lessons that compare with a virtual machine can boot one: {found[0]}.")
+    means = "The lessons that compare containers with a virtual machine show a recorded one."
+    package = "user-mode-linux" if platform.machine() == "x86_64" else "qemu-system-arm"
+    return Finding(name, tried, "limited", means, f"sudo apt install {package}")
+
+
+def python(_: Trial) -> Finding:
+    name, tried = "python", "the version of the Python that runs this"
+    version = platform.python_version()
+    if sys.version_info >= OLDEST_PYTHON:
+        return Finding(name, tried, "ok", f"{version}.")
+    oldest = ".".join(map(str, OLDEST_PYTHON))
+    return Finding(name, tried, "missing", f"{version} is too old.", f"Install Python {oldest} or newer.")
+
+
+PROBES: tuple[Callable[[Trial], Finding], ...] = (
+    namespaces, sub_ids, overlay, limits, network, seccomp, busybox, disk, virtual_machine, python,
+)  # fmt: skip
