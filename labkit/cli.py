@@ -3,7 +3,8 @@
 Each command is a row of `COMMANDS`: its words, what it does, its options and the function that answers. An answer
 is data; here it is printed, as sentences or, with --json, as one JSON document. Errors are one paragraph on stderr.
 
-Exit status: 0 done, 1 an error or a doctor's finding, 2 a mistake on the command line, 3 `engine status` found none.
+Exit status: 0 done, 1 an error, or the doctor found no engine, 2 a mistake on the command line, 3 `engine status`
+found no engine.
 """
 
 import argparse
@@ -156,7 +157,7 @@ def doctor(options: argparse.Namespace) -> Answer:
     from labkit.doctor import diagnose  # its probes take a moment, and only this command needs them
 
     report = diagnose()
-    return Answer(json.loads(report.to_json()), report.text())
+    return Answer(json.loads(report.to_json()), report.text(), status=0 if report.engine.works else 1)
 
 
 def clean(options: argparse.Namespace) -> Answer:
@@ -217,7 +218,8 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], Callable[[argparse.Namespace
     ),
     (
         "doctor",
-        "Say what this machine allows, what that means for you, and the command that mends it.",
+        "Say what this machine allows, what that means for you, and the command that mends it. Exit status 1 when "
+        "a lesson would find no engine.",
         (JSON,),
         doctor,
     ),

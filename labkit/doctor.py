@@ -92,18 +92,18 @@ def diagnose() -> Report:
 
 def engines_here(environ: Mapping[str, str], uid: int, trial: "Trial") -> tuple[Choice, list[Finding]]:
     """The choice that connect() makes, and a finding for every socket that is there."""
-    from labkit import connect  # only here, as it brings the Docker SDK
+    from labkit.connect import EMBEDDED, candidates  # only here, as it brings the Docker SDK
 
-    own = Choice("labkit's embedded engine", connect.EMBEDDED, "", works=trial.works("namespaces"))
     try:
-        candidates = connect.candidates(environ, uid)
+        places = candidates(environ, uid)
     except LabkitError as error:
         return Choice("no engine", "", str(error).rstrip("."), works=False), []
     choices, findings = [], []
-    for candidate in candidates:
+    for candidate in places:
         path = candidate.address.removeprefix("unix://")
-        if candidate.address == connect.EMBEDDED:
-            choices.append(Choice(own.name, own.address, candidate.why, own.works))
+        if candidate.address == EMBEDDED:
+            works = trial.works("namespaces")
+            choices.append(Choice("labkit's embedded engine", EMBEDDED, candidate.why, works))
         elif candidate.named or os.path.exists(path):
             answer, finding = _ask(candidate, environ)
             findings.append(finding)
@@ -123,12 +123,12 @@ _NO_SOCKET = Finding(
 
 
 def _ask(candidate: Any, environ: Mapping[str, str]) -> tuple[Choice, Finding]:
-    from labkit import connect
+    from labkit.connect import engine_name, find
 
     tried, name = f"asked {candidate.address} for its version", candidate.why
     try:
-        client = connect.find(candidate.address, environ).client
-        who = connect.engine_name(client.version())
+        client = find(candidate.address, environ).client
+        who = engine_name(client.version())
         client.close()
     except LabkitError as error:
         broken = Choice("an engine that doesn't answer", candidate.address, f"{name}; {error.said}", works=False)
@@ -171,14 +171,16 @@ def trial_main() -> None:
 
     errors: dict[str, str] = {}
     facts: dict[str, Any] = {"limits": host.limits(), "cgroup": host.cgroup_version()}
+    beside = _existing(_state())  # asked before we are root in a user namespace, whose state is elsewhere
     for step, try_it in TRIALS.items():
         try:
-            try_it(_existing(_state()))
+            try_it(beside)
             errors[step] = ""
-        except (OSError, userns.StateError) as error:
-            errors[step] = str(error)
-            if step == "namespaces":
-                break
+        except OSError as error:
+            errors[step] = error.strerror or str(error)
+        except userns.UserNamespaceRefused as error:
+            errors[step], facts["mend"] = error.said, error.do
+            break
     facts["ids"] = userns.Ids.of().count
     print(json.dumps({"errors": errors, "facts": facts}))
 
@@ -189,9 +191,12 @@ def _try_namespaces(_: Path) -> None:
 
     if os.geteuid() != 0:
         userns.enter()
-    else:
+        return
+    try:
         linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET)
         linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    except OSError as error:
+        raise userns.UserNamespaceRefused(error) from error
 
 
 def _try_overlay(beside: Path) -> None:
@@ -267,9 +272,8 @@ def namespaces(trial: Trial) -> Finding:
         return Finding(
             name, tried, "missing", "Containers need a Linux kernel.", "Install Docker Desktop; labkit uses it then."
         )
-    said = trial.error("namespaces")
-    means = "labkit's own engine can't run here; a Docker or Podman socket is needed."
-    return Finding(name, tried, "missing", means, said)
+    means = f"labkit's own engine can't run here, only Docker or Podman will do: {trial.error('namespaces')}."
+    return Finding(name, tried, "missing", means, trial.facts.get("mend", ""))
 
 
 def sub_ids(trial: Trial) -> Finding:
@@ -291,11 +295,9 @@ def overlay(trial: Trial) -> Finding:
     name, tried = "overlay", f"an overlay mount below {_existing(_state())}"
     if trial.works("overlay"):
         return Finding(name, tried, "ok", "Containers share an image's layers: a start copies nothing.")
-    return Finding(
-        name, tried, "limited",
-        f"Each container gets a whole copy of its image, and the pictures of layers show less: {trial.error('overlay')}.",
-        "Set LABKIT_STATE to a folder on ext4, xfs or btrfs (rootless: with Linux 5.11 or newer).",
-    )  # fmt: skip
+    means = f"Each container gets a whole copy of its image: {trial.error('overlay')}."
+    mend = "Set LABKIT_STATE to a folder on ext4, xfs or btrfs; without root this takes Linux 5.11 or newer."
+    return Finding(name, tried, "limited", means, mend)
 
 
 LIMITS = {"memory": "MemoryLimit", "cpu": "CpuCfsQuota", "pids": "PidsLimit"}  # words of docker run: fields of /info
@@ -308,12 +310,11 @@ def limits(trial: Trial) -> Finding:
     refused = [word for word, field in LIMITS.items() if not possible.get(field)]
     if not refused:
         return Finding(name, tried, "ok", "Limits of memory, CPU and processes can be set.")
-    means = f"Limits that can't be set: {', '.join(refused)}; the lesson on them needs Docker, or labkit as root."
-    mend = (
-        ""
-        if os.geteuid() == 0
-        else "Run the notebook in a delegated group: `systemd-run --user --scope -p Delegate=yes jupyter lab`."
-    )
+    means = f"Limits that can't be set: {', '.join(refused)}. The lesson on limits then needs Docker."
+    if os.geteuid() == 0:
+        mend = "Mount the cgroup file systems writable; in a container: start that one with `--privileged`."
+    else:
+        mend = "sudo apt install docker.io && sudo usermod -aG docker $USER"
     return Finding(name, tried, "limited", means, mend)
 
 
@@ -369,10 +370,10 @@ def virtual_machine(_: Trial) -> Finding:
     programs = EMULATORS.get(platform.machine(), ())
     name, tried = "virtual machine", f"the programs {' and '.join(programs) or 'for this processor'}"
     if found := [path for program in programs if (path := shutil.which(program))]:
-        return Finding(name, tried, "ok", f"The lessons that compare with a virtual machine can boot one: {found[0]}.")
-    means = "The lessons that compare containers with a virtual machine show a recorded one."
+        return Finding(name, tried, "ok", f"For lessons to come, which boot one beside a container: {found[0]}.")
+    means = "Only for lessons to come, which boot one beside a container."
     package = "user-mode-linux" if platform.machine() == "x86_64" else "qemu-system-arm"
-    return Finding(name, tried, "limited", means, f"sudo apt install {package}")
+    return Finding(name, tried, "missing", means, f"sudo apt install {package}")
 
 
 def python(_: Trial) -> Finding:

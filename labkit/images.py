@@ -71,10 +71,13 @@ def make(
 ) -> str:
     """Load the image, made from the first source that has something; return what it is made of."""
     architecture = client.version()["Arch"]
+    same = platform.system() == "Linux" and architecture == ARCHITECTURES.get(platform.machine())
     refusals = []
     for source in SOURCES if sources is None else sources:
-        if source.local and architecture != ARCHITECTURES.get(platform.machine()):
-            refusals.append(f"{source.name}: the engine runs {architecture} programs, not this machine's")
+        if source.local and not same:
+            refusals.append(
+                f"{source.name}: the engine runs Linux programs for {architecture}, and this machine's differ"
+            )
             continue
         if source.slow:
             progress(f"{source.slow}… ")

@@ -7,6 +7,7 @@ An engine of ours gets a folder of its own with a short name: a unix socket's pa
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -106,7 +107,7 @@ def start(engine: Engine, account: pwd.struct_passwd | None = None) -> None:
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(account), cwd="/",
         )  # fmt: skip
     deadline = time.monotonic() + READY_SECONDS
-    while "ready" not in engine.log_text()[seen:].lower():
+    while not re.search(r"\bready\b", engine.log_text()[seen:]):
         if engine.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{' '.join(command)} did not get ready; its log:\n{engine.log_text()[seen:]}")
         time.sleep(0.02)

@@ -14,6 +14,7 @@ import docker
 import pytest
 
 from labkit import clean as cleaning
+from labkit import doctor as doctoring
 from labkit import rootfs
 from labkit.cli import COMMANDS, main
 from labkit.engine import control
@@ -187,6 +188,13 @@ def test_a_state_folder_that_cannot_be_is_an_error(state: Path, capsys: pytest.C
     assert "set LABKIT_STATE" in " ".join(err.split())
 
 
+def test_a_damaged_engine_json_is_an_error_that_names_it(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (state / "engine.json").write_text("{half a")
+    status, _, err = run(capsys, "engine", "status")
+    assert status == 1
+    assert f"{state}/engine.json is not JSON" in " ".join(err.split())
+
+
 # --- the real engine ---------------------------------------------------------------------------------------------
 
 
@@ -220,6 +228,24 @@ def test_stop_all_stops_the_containers_and_keeps_them(state: Path, capsys: pytes
     finally:
         control.stop(running)
         control.stop_shim(state)
+
+
+# --- doctor ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("works", "expected"), [(True, 0), (False, 1)])
+def test_the_doctor_tells_in_words_and_in_json(
+    works: bool, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = doctoring.Choice("an engine", "unix:///x", "it was there", works)
+    finding = doctoring.Finding("fire", "looked for smoke", "limited", "It smokes", "Open a window.")
+    monkeypatch.setattr(doctoring, "diagnose", lambda: doctoring.Report(engine, (finding,)))
+    status, out, _ = run(capsys, "doctor")
+    assert status == expected
+    assert "Open a window." in out
+    status, out, _ = run(capsys, "doctor", "--json")
+    assert status == expected
+    assert json.loads(out)["findings"][0]["name"] == "fire"
 
 
 # --- clean -------------------------------------------------------------------------------------------------------

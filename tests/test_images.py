@@ -122,7 +122,7 @@ def test_when_all_fail_every_answer_is_told() -> None:
 
 
 def test_this_machines_programs_are_not_sent_to_another_kind_of_machine() -> None:
-    with pytest.raises(NoBaseImage, match="the engine runs pdp11 programs"):
+    with pytest.raises(NoBaseImage, match="the engine runs Linux programs for pdp11"):
         make(Recorder("pdp11"), [Source("here", something)])
 
 

@@ -100,7 +100,8 @@ def test_what_is_imported_is_required(folder: str, extras: list[str]) -> None:
     undeclared = {
         top
         for top in foreign
-        if not {COME_ALONG.get(top, top).lower(), *(home.lower() for home in homes.get(top, []))} & required
+        if not {COME_ALONG.get(top, top).lower().replace("_", "-"), *(home.lower() for home in homes.get(top, []))}
+        & required
     }
     assert undeclared == set()
 

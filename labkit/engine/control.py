@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.engine.errors import StateError
 from labkit.engine.state import default_socket, default_state, read_json
-from labkit.errors import EngineNotStarted, EngineNotStopped
+from labkit.errors import EngineError, EngineNotStarted, EngineNotStopped
 
 START_SECONDS = 30
 SLOW_SECONDS = 1.0  # after that, somebody who waits is told why
@@ -43,12 +44,14 @@ class Running:
 
 
 def find(state: Path | None = None) -> Running | None:
-    """The engine of this state folder, if its API process runs."""
+    """The engine of this state folder, if its API process runs. Raises EngineError where engine.json is damaged."""
     state = (state or default_state()).absolute()
     try:
         facts = read_json(state / "engine.json", {})
     except OSError:  # not our folder to read
         return None
+    except StateError as error:
+        raise EngineError(f"We read the facts of the engine in {state}", str(error)) from error
     path = Path(facts.get("socket") or default_socket())
     pid = listener(path)
     if pid is None or pid != facts.get("pid") or born(pid) > facts.get("started", 0.0) + 1:
@@ -159,7 +162,8 @@ def last_words(log: Path, seen: int, lines: int = 5) -> str:
     """The last lines of a log, of those written after its first `seen` bytes."""
     with open(log, "rb") as file:
         file.seek(max(seen, log.stat().st_size - 4000))
-        return " / ".join(file.read().decode(errors="replace").strip().splitlines()[-lines:])
+        written = file.read().decode(errors="replace").strip().splitlines()
+    return " / ".join(line.strip() for line in written[-lines:])
 
 
 def stop(running: Running) -> None:

@@ -10,10 +10,7 @@ from typing import Any
 
 from labkit.runtime import cgroups
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""Go's names for machines, which Docker uses for images."""
-
-LIMITS = {
+LIMITS: dict[str, dict[str, Any]] = {
     "MemoryLimit": {"memory": {"limit": 1}},
     "CpuCfsQuota": {"cpu": {"quota": 1}},
     "CpuCfsPeriod": {"cpu": {"quota": 1}},
@@ -31,11 +28,6 @@ REFUSED = {
     "PidsLimit": "WARNING: No pids limit support",
 }
 """Docker's words for a limit that cannot be set."""
-
-
-def architecture() -> str:
-    """The machine, as images name it: amd64, arm64."""
-    return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def limits() -> dict[str, bool]:

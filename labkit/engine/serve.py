@@ -114,7 +114,7 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, ready_fd: in
     from labkit.engine.containers.manager import Containers
     from labkit.engine.engine import Engine
     from labkit.engine.events import Events
-    from labkit.engine.images.driver import choose
+    from labkit.engine.images import layers
     from labkit.engine.images.store import ImageStore
     from labkit.engine.network import Bridge
     from labkit.engine.shim.client import Shim
@@ -126,8 +126,9 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, ready_fd: in
     server.refuse_live(socket)
     socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    driver = choose(state.overlay, userxattr=ids is not None)
+    driver = layers.pick(state.overlay, userxattr=ids is not None)
     images = ImageStore(state.root, driver)
+    images.sweep()
     shim = await Shim.connect(state.root)
     network = await Bridge.create(state)
     engine = Engine(state, Events(), driver, images, shim, network, ids, warnings=warnings(ids, network))

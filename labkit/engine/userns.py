@@ -30,6 +30,12 @@ IdMap = tuple[tuple[int, int, int], ...]  # (first id inside, first id outside, 
 class UserNamespaceRefused(StateError):
     """The kernel, or somebody who guards it, doesn't let this process have a user namespace."""
 
+    def __init__(self, error: OSError) -> None:
+        self.said, self.do = error.strerror or str(error), explain(error.errno)
+        super().__init__(
+            f"We tried to become root in a user namespace of our own. The system said: {self.said}. {self.do}"
+        )
+
 
 @dataclass(frozen=True)
 class Ids:
@@ -258,9 +264,7 @@ def filtered() -> bool:
 
 
 def _refuse(error: OSError) -> NoReturn:
-    raise UserNamespaceRefused(
-        f"We tried to become root in a user namespace of our own. The system said: {error}. {explain(error.errno)}"
-    ) from error
+    raise UserNamespaceRefused(error) from error
 
 
 def explain(code: int | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets  # type: ignore[import-untyped]
 from IPython.core.getipython import get_ipython
 
-from labkit.lessons.material import Outcome, Prediction, Question
+from labkit.lessons.material import Exercise, Outcome, Prediction, Question
 
 SIGNS = {"passed": "✓ passed", "not yet": "✗ not yet", "not tried": "○ not tried yet"}
 COLOURS = {"passed": "#2e7d32", "not yet": "#c62828", "not tried": "#757575"}
@@ -97,24 +97,22 @@ def reveal(item: Prediction, guess: str | None, fact: str) -> Card:
 
 
 def outcome(
-    key: str,
-    title: str,
-    found: Outcome,
-    lesson: str,
-    before: bool,
-    again: Callable[[], Outcome],
-    hint: Callable[[], Card],
+    item: Exercise, found: Outcome, lesson: str, before: bool, again: Callable[[], Outcome], hint: Callable[[], Card]
 ) -> Card:
     """What a check found. `before`: it was passed in an earlier run. `again` looks once more, `hint` gives one."""
 
+    def html(found: Outcome) -> str:
+        rows = outcome_rows(item.key, found, lesson, before)
+        lines = "".join(f"<br>{name}: {_linked(name, value)}" for name, value in rows)
+        return box(f"{SIGNS[found.state]}: {item.title}", lines, COLOURS[found.state])
+
     def widget() -> ipywidgets.Widget:
-        shown = ipywidgets.HTML(outcome_html(title, found, before))
+        shown, hints = ipywidgets.HTML(html(found)), ipywidgets.HTML()
         check_again = ipywidgets.Button(description="Check again", icon="check")
         get_hint = ipywidgets.Button(description="Hint", icon="lightbulb-o")
-        hints = ipywidgets.HTML()
 
         def look(_: object) -> None:
-            shown.value = outcome_html(title, again(), before)
+            shown.value = html(again())
 
         def advise(_: object) -> None:
             hints.value += hint().html
@@ -123,32 +121,21 @@ def outcome(
         get_hint.on_click(advise)
         return ipywidgets.VBox([shown, ipywidgets.HBox([check_again, get_hint]), hints])
 
-    text = outcome_text(title, found, before)
-    if found.state != "passed":
-        text += f'\n  hint:      {lesson}.hint("{key}")'
-    return Card(text, outcome_html(title, found, before), widget)
+    rows = [f"  {name + ':':<11}{value}" for name, value in outcome_rows(item.key, found, lesson, before)]
+    return Card("\n".join([f"{SIGNS[found.state]}: {item.title}", *rows]), html(found), widget)
 
 
-def _outcome_rows(found: Outcome, before: bool) -> list[tuple[str, str]]:
+def outcome_rows(key: str, found: Outcome, lesson: str, before: bool) -> list[tuple[str, str]]:
+    """What was seen and expected, which part of the lesson to look at, and how to get a hint."""
     rows = [("seen", found.seen), ("expected", found.expected), ("look at", found.look)]
-    if before and found.state != "passed":
-        rows.append(("earlier", "you passed this exercise in an earlier run"))
+    if found.state != "passed":
+        rows.append(("hint", f'{lesson}.hint("{key}")'))
+        rows.append(("earlier", "you passed this exercise in an earlier run" if before else ""))
     return [(name, value) for name, value in rows if value]
 
 
-def outcome_text(title: str, found: Outcome, before: bool) -> str:
-    """The outcome as text: a line with the state, then what was seen, expected, and where to look."""
-    rows = _outcome_rows(found, before)
-    return "\n".join([f"{SIGNS[found.state]}: {title}", *(f"  {name + ':':<11}{value}" for name, value in rows)])
-
-
-def outcome_html(title: str, found: Outcome, before: bool) -> str:
-    """The outcome as HTML; the part of the lesson to look at is a link."""
-    lines = []
-    for name, value in _outcome_rows(found, before):
-        shown = LINK.format(anchor(value), escape(value)) if name == "look at" else escape(value)
-        lines.append(f"<br>{name}: {shown}")
-    return box(f"{SIGNS[found.state]}: {title}", "".join(lines), COLOURS[found.state])
+def _linked(name: str, value: str) -> str:
+    return LINK.format(anchor(value), escape(value)) if name == "look at" else escape(value)
 
 
 def hint(number: int, of: int, text: str) -> Card:

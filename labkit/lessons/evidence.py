@@ -6,6 +6,7 @@ engine keeps only its latest 256 events, so the set may remember more than the e
 """
 
 import io
+import re
 import tarfile
 import time
 from collections.abc import Iterable
@@ -17,7 +18,10 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 from docker.models.images import Image
 
+from labkit.clean import FILTERS
+
 CHANGED, ADDED, DELETED = "C", "A", "D"  # as `docker diff` writes them
+MADE_UP = re.compile(r"/[a-z]+_[a-z]+[0-9]*")  # Docker joins an adjective and a surname
 KINDS = (CHANGED, ADDED, DELETED)  # in the order of the API's 0, 1, 2
 
 
@@ -54,6 +58,16 @@ class Evidence:
             if similar and name not in self.cast:
                 return name
         return None
+
+    def unnamed(self) -> list[Container]:
+        """The course's containers that nobody named since the lesson began: Docker makes up names like quirky_bell."""
+        listed = self.client.api.containers(all=True, filters=FILTERS)
+        made_up = [
+            entry["Id"]
+            for entry in listed
+            if entry["Created"] >= int(self.since) and any(MADE_UP.fullmatch(name) for name in entry["Names"])
+        ]
+        return [container for each in made_up if (container := self.container(each))]
 
     def file(self, container: Container, path: str) -> str | None:
         """The text of a file as the container sees it, or None. Works on a stopped container too (`docker cp`)."""

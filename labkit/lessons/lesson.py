@@ -81,10 +81,20 @@ class Lesson:
     # --- exercises
 
     def check(self, key: str) -> Card:
-        """Look at the engine and say whether the exercise is passed, not yet, or not tried."""
+        """Look at the engine and show whether the exercise is passed, not yet, or not tried."""
         item = _find(self.material.exercises, key, "exercise")
-        found, before = self._judge(item), self._passed(key)
-        return cards.outcome(key, item.title, found, NAME, before, lambda: self._judge(item), lambda: self.hint(key))
+        before = key in self._progress.section(self.material.number, "exercises")
+        found = self.outcome(key)
+        return cards.outcome(item, found, NAME, before, lambda: self.outcome(key), lambda: self.hint(key))
+
+    def outcome(self, key: str) -> Outcome:
+        """What `check` shows, as data. An exercise that is passed is noted in the progress file."""
+        item = _find(self.material.exercises, key, "exercise")
+        material = self.material
+        found = item.check(Evidence(self._client, material.prefix, material.cast, self._began, self._seen))
+        if found.state == "passed":
+            self._progress.record(material.number, "exercises", key, state="passed")
+        return found
 
     def hint(self, key: str) -> Card:
         """The next hint of this exercise: three in all, the last one stays."""
@@ -93,16 +103,6 @@ class Lesson:
         number = min(taken + 1, len(item.hints))
         self._progress.record(self.material.number, "hints", key, taken=number)
         return cards.hint(number, len(item.hints), item.hints[number - 1])
-
-    def _judge(self, item: Exercise) -> Outcome:
-        material = self.material
-        found = item.check(Evidence(self._client, material.prefix, material.cast, self._began, self._seen))
-        if found.state == "passed":
-            self._progress.record(material.number, "exercises", item.key, state="passed")
-        return found
-
-    def _passed(self, key: str) -> bool:
-        return key in self._progress.section(self.material.number, "exercises")
 
     # --- quiz
 

@@ -25,6 +25,10 @@ def guest(evidence: Evidence) -> Outcome:
         return passed(f"{GUEST} is there, and it is {container.status}")
     if name := evidence.stranger([GUEST]):
         return not_yet(f"a container called {name}", f"{TASK}, letter by letter", LOOK)
+    if unnamed := evidence.unnamed():
+        return not_yet(f"a container called {unnamed[0].name}: you gave no name, so one was made up", TASK, LOOK)
+    if evidence.happened(GUEST, "destroy"):
+        return not_yet(f"{GUEST} was here, and has been removed", f"{TASK}, still there", LOOK)
     return not_tried(f"no container is called {GUEST}", TASK, LOOK)
 
 
@@ -47,7 +51,7 @@ LESSON = Material(
             (
                 "You need one line of code. It begins with `client.containers.`, like the first container's above.",
                 "A container that lives on needs a name and `detach=True`, and no `remove=True`.",
-                f'The name is an argument: `name="{GUEST}"`. Any command will do, for example `"echo hello"`.',
+                "The name is one more argument, `name=`, and it is a text in quotes. Any command will do.",
             ),
         ),
     ),

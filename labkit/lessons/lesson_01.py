@@ -42,6 +42,8 @@ def two_from_one(evidence: Evidence) -> Outcome:
         return not_yet(f"a container called {odd}, which is not one of the two names", expected, MANY)
     if odd:
         return not_yet(f"one too many: {odd}, beside the two that were asked for. Remove it", expected, MANY)
+    if not pair and any(container.status == "running" for container in evidence.unnamed()):
+        return not_yet("a running container without a name of your choice: Docker made one up", expected, RUN)
     if not pair:
         return not_tried(f"no container is called {LEFT} or {RIGHT}", expected, MANY)
     for container in pair:
@@ -89,6 +91,8 @@ def exit_seven(evidence: Evidence) -> Outcome:
 def _seven_is_missing(evidence: Evidence, expected: str) -> Outcome:
     if odd := evidence.stranger([SEVEN]):
         return not_yet(f"a container called {odd}", f"the name {SEVEN}, letter by letter", ENDS)
+    if any(exit_code(container) == 7 for container in evidence.unnamed()):
+        return not_yet("a container with exit code 7, under a name that Docker made up", expected, RUN)
     if evidence.happened(SEVEN, "start"):
         return not_yet(f"{SEVEN} ran and is gone, and its exit code with it: it was removed", expected, ENDS)
     return not_tried(f"no container is called {SEVEN}", expected, ENDS)

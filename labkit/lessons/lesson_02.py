@@ -43,6 +43,9 @@ def _missing(evidence: Evidence, name: str, expected: str, look: str) -> Outcome
     """No container of that name: a slip in the name, or nothing tried."""
     if odd := evidence.stranger([name]):
         return not_yet(f"a container called {odd}", f"the name {name}, letter by letter", look)
+    image = evidence.image(NOTES)
+    if image and any(is_from(container, image) for container in evidence.unnamed()):
+        return not_yet(f"a container from {NOTES} under a name that Docker made up", f"the name {name}", look)
     return not_tried(f"no container is called {name}", expected, look)
 
 
@@ -224,7 +227,7 @@ LESSON = Material(
             (
                 f"Start {HIDE} from {NOTES}, as red was. Then use a command that you know from any Linux.",
                 "An empty file is still a file. So is a renamed one.",
-                f"The command is `rm`, and it takes one path: {OLD}.",
+                "Delete the file, not its folder: give the command the whole path. Then read `docker diff`.",
             ),
         ),
         Exercise(

@@ -59,7 +59,7 @@ def prepare(process: dict[str, Any], seccomp: bytes | None) -> Process:
         rlimits=tuple(_rlimit(r) for r in process.get("rlimits") or ()),
         drop=_outside(capabilities.mask(caps.get("bounding") or ())),
         # The kernel empties these sets when root turns into somebody else: capabilities(7), and so do we.
-        effective=capabilities.mask(caps.get("effective") or ()) if uid == 0 else 0,
+        effective=capabilities.mask(caps.get("effective") or ()) & _own_bounding() if uid == 0 else 0,
         ambient=capabilities.mask(caps.get("ambient") or ()),
         no_new_privileges=bool(process.get("noNewPrivileges")),
         terminal=bool(process.get("terminal")),
@@ -71,6 +71,13 @@ def prepare(process: dict[str, Any], seccomp: bytes | None) -> Process:
 def _outside(bounding: int) -> tuple[int, ...]:
     """The numbers of the capabilities to be dropped from the bounding set: all that this kernel has but these."""
     return tuple(number for number in range(_last_capability() + 1) if not bounding >> number & 1)
+
+
+@cache
+def _own_bounding() -> int:
+    """The capabilities that this process itself may have: what it lacks it can't hand on."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1], 16) for line in file if line.startswith("CapBnd"))
 
 
 @cache

@@ -110,7 +110,7 @@ function frame(el, { title, name }) {
     voice: h("div.lk-voice", { role: "status", "aria-live": "polite" }),
   };
   const root = h("section.lk", { "aria-label": `${title}, a live picture` });
-  root.classList.add(`lk-${name}`);
+  root.classList.add(`lk-view-${name}`);
   root.append(h("header.lk-header", {}, parts.title, parts.tools));
   root.append(parts.notice, parts.drawing, parts.details, parts.legend, parts.commands, parts.voice);
   el.append(root);

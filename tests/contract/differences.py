@@ -53,3 +53,11 @@ def expected(topic: str, engine: Engine):
     """What the engine under test is allowed to say."""
     difference = KNOWN_DIFFERENCES[topic]
     return difference.dockerd if engine.name == "dockerd" else difference.ours
+
+
+# Fields that Docker's description of its API (1.41) gives a type, and that dockerd sends as null all the same.
+SENT_AS_NULL = {
+    "MemorySwappiness": "not set",
+    "Error": "the wait had no error",
+    "ExitCode": "the exec has not ended",
+}

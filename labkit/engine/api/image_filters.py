@@ -6,12 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from labkit.engine.errors import BadParameter
-
-if TYPE_CHECKING:
-    from labkit.engine.images.store import Image
+from labkit.engine.images.image import Image, unix_time
 
 Find = Callable[[str], "Image"]
 """From a name or id to its image; raises NoSuchImage."""
@@ -21,12 +18,9 @@ TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
-def created(image: Image) -> float:
-    """When an image was made, in seconds since 1970; 0 where its config does not say."""
-    try:
-        return datetime.fromisoformat(image.created).timestamp()
-    except ValueError:
-        return 0.0
+def created(image: Image) -> int:
+    """When an image was made, in whole seconds since 1970."""
+    return unix_time(image.created)
 
 
 def labels(image: Image) -> dict[str, str]:

@@ -7,12 +7,12 @@ Pulling and building are not served: an image comes from a file (`docker load`),
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
-from labkit.engine import host
 from labkit.engine.api import image_filters
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import json_response, no_content
@@ -20,9 +20,7 @@ from labkit.engine.api.shapes import Labels
 from labkit.engine.api.streams import TAR, body_file, byte_stream, from_thread, progress_stream
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter, NoSuchImage, NotImplemented_
-
-if TYPE_CHECKING:
-    from labkit.engine.images.store import Image
+from labkit.engine.images.image import Image, architecture
 
 CONFIG: dict[str, Any] = {
     "Hostname": "",
@@ -62,7 +60,7 @@ def summary(image: Image, containers: int, shared: int, api_version: tuple[int, 
         "ParentId": image.parent,
         "RepoTags": list(image.tags) or unnamed,
         "RepoDigests": [],
-        "Created": int(image_filters.created(image)),
+        "Created": image_filters.created(image),
         "Size": image.size,
         "SharedSize": shared,
         "VirtualSize": image.size,
@@ -83,15 +81,25 @@ async def list_images(engine: Engine, request: Request) -> web.Response:
     return json_response([summary(image, -1, shared.get(image.id, -1), request.api_version) for image in chosen])
 
 
+def layer_sizes(engine: Engine, images: Sequence[Image]) -> dict[str, int]:
+    """The bytes of every layer that the images stand on, each once."""
+    names = {layer for image in images for layer in image.layers}
+    return {name: (engine.driver.layer(name) or {}).get("size", 0) for name in names}
+
+
 def shared_sizes(engine: Engine, images: Sequence[Image]) -> dict[str, int]:
     """For each image, the bytes of those of its layers that another image has too."""
-    users: dict[str, int] = {}
-    for image in images:
-        for layer in image.layers:
-            users[layer] = users.get(layer, 0) + 1
-    return {
-        image.id: sum(engine.images.layer_size(layer) for layer in image.layers if users[layer] > 1) for image in images
-    }
+    sizes = layer_sizes(engine, images)
+    users = Counter(layer for image in images for layer in set(image.layers))
+    return {image.id: sum(sizes[layer] for layer in image.layers if users[layer] > 1) for image in images}
+
+
+def disk_usage(engine: Engine) -> dict[str, Any]:
+    """The images' part of `GET /system/df`."""
+    images, in_use = engine.images.list(), engine.containers.images_in_use()
+    shared = shared_sizes(engine, images)
+    rows = [summary(image, len(in_use.get(image.id, ())), shared[image.id], (1, 45)) for image in images]
+    return {"LayersSize": sum(layer_sizes(engine, images).values()), "Images": rows}
 
 
 async def inspect(engine: Engine, request: Request) -> web.Response:
@@ -110,13 +118,13 @@ async def inspect(engine: Engine, request: Request) -> web.Response:
             "DockerVersion": config.get("docker_version", ""),
             "Author": config.get("author", ""),
             "Config": CONFIG | (config.get("config") or {}),
-            "Architecture": config.get("architecture", host.architecture()),
+            "Architecture": config.get("architecture", architecture()),
             "Variant": config.get("variant", ""),
             "Os": config.get("os", "linux"),
             "Size": image.size,
             "VirtualSize": image.size,
             "GraphDriver": {"Name": engine.driver.name, "Data": engine.driver.image_data(image)},
-            "RootFS": {"Type": "layers", "Layers": config["rootfs"]["diff_ids"]},
+            "RootFS": {"Type": "layers", "Layers": list(image.diff_ids)},
             "Metadata": {"LastTagTime": "0001-01-01T00:00:00Z"},
         }
     )
@@ -152,13 +160,17 @@ async def tag(engine: Engine, request: Request) -> web.Response:
 
 async def remove(engine: Engine, request: Request) -> web.Response:
     """DELETE /images/{name}: a name, and with the last name the image and the layers that no other one has."""
-    return json_response(await _remove(engine, request.path["name"], force=request.flag("force")))
+    force, parents = request.flag("force"), not request.flag("noprune")
+    return json_response(await _remove(engine, request.path["name"], force=force, parents=parents))
 
 
-async def _remove(engine: Engine, ref: str, *, force: bool = False) -> list[dict[str, str]]:
+async def _remove(engine: Engine, ref: str, *, force: bool = False, parents: bool = True) -> list[dict[str, str]]:
     image = engine.images.get(ref)
     in_use = engine.containers.images_in_use()
-    removed: list[dict[str, str]] = await asyncio.to_thread(engine.images.remove, ref, force=force, in_use=in_use)
+    running = [id_ for id_ in in_use.get(image.id, ()) if engine.containers.get(id_).state.alive]
+    removed = await asyncio.to_thread(
+        engine.images.remove, ref, force=force, in_use=in_use, running=running, prune=parents
+    )
     for entry in removed:
         if "Untagged" in entry:
             _tell(engine, "untag", image, entry["Untagged"])
@@ -234,13 +246,14 @@ async def create(engine: Engine, request: Request) -> web.StreamResponse:
         raise _no_pull(engine, name)
     if request.text("fromSrc") != "-":
         raise BadParameter("a source is needed: fromSrc=- with a tar as the body; this engine fetches nothing")
+    return await progress_stream(request, _importing(engine, request))
+
+
+async def _importing(engine: Engine, request: Request) -> AsyncIterator[dict[str, Any]]:
     name = reference(request.text("repo"), request.text("tag"))
-    return await progress_stream(request, from_thread(_importing(engine, request, name, _changes(request))))
-
-
-def _importing(engine: Engine, request: Request, name: str | None, changes: Sequence[str]) -> Iterator[dict[str, Any]]:
     message = request.text("message", "Imported from -")
-    image = engine.images.import_tar(body_file(request), name, changes, message)
+    image = await asyncio.to_thread(engine.images.import_tar, body_file(request), name, _changes(request), message)
+    _tell(engine, "import", image, name or image.id)
     yield {"status": image.id}
 
 

@@ -11,13 +11,14 @@ from typing import Any
 from aiohttp import web
 
 from labkit.engine import host
-from labkit.engine.api.images import summaries
+from labkit.engine.api import images
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import API_VERSION, HEADERS, MIN_API_VERSION, json_response
 from labkit.engine.api.streams import json_stream
 from labkit.engine.engine import NAME, VERSION, Engine
 from labkit.engine.errors import Unavailable
 from labkit.engine.events import check_filters
+from labkit.engine.images.image import architecture
 
 STARTED = datetime.now(UTC).isoformat()
 
@@ -39,7 +40,7 @@ async def version(engine: Engine, request: Request) -> web.Response:
     """GET /version."""
     details = {
         "ApiVersion": API_VERSION,
-        "Arch": host.architecture(),
+        "Arch": architecture(),
         "BuildTime": "",
         "Experimental": "false",
         "GitCommit": "",
@@ -70,7 +71,7 @@ async def info(engine: Engine, request: Request) -> web.Response:
             "ContainersRunning": counts["running"],
             "ContainersPaused": counts["paused"],
             "ContainersStopped": counts["stopped"],
-            "Images": len(engine.images.list()),
+            "Images": len(engine.images.ids()),
             **_storage(engine),
             **host.facts(),
             **limits,
@@ -97,7 +98,7 @@ def _storage(engine: Engine) -> dict[str, Any]:
 
 
 def _security(engine: Engine) -> list[str]:
-    return ["name=seccomp,profile=builtin"] + (["name=rootless"] if engine.ids.rootless else [])
+    return ["name=seccomp,profile=builtin"] + (["name=rootless"] if engine.ids else [])
 
 
 def _on(path: str) -> bool:
@@ -151,7 +152,7 @@ _ABSENT: dict[str, Any] = {
         "RemoteManagers": None,
     },
 }
-"""What Docker's answer also has and this engine has not; clients read some of it without looking whether it is there."""
+"""What Docker's answer also has and this engine has not; clients read some of it without looking."""
 
 
 async def events(engine: Engine, request: Request) -> web.StreamResponse:
@@ -166,8 +167,7 @@ async def disk_usage(engine: Engine, request: Request) -> web.Response:
     wanted = set(request.texts("type")) or {"container", "image", "volume", "build-cache"}
     answer: dict[str, Any] = {"BuilderSize": 0}
     if "image" in wanted:
-        images = await asyncio.to_thread(engine.images.list)
-        answer |= {"LayersSize": _unique(images), "Images": summaries(engine, images)}
+        answer |= images.disk_usage(engine)
     if "container" in wanted:
         answer["Containers"] = await engine.containers.summaries(all=True, size=True)
     if "volume" in wanted:

@@ -5,8 +5,10 @@ Sources: Docker API, "Create a container"; OCI runtime-spec config.md and config
 for Docker's defaults.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from labkit.engine.containers import profile
@@ -63,7 +65,7 @@ def oci_config(config: Json, host: Json, who: Identity, around: Surroundings) ->
             "namespaces": namespaces(host, around.joins),
             "resources": resources(host),
             "sysctl": host.get("Sysctls") or {},
-            "maskedPaths": _paths(host.get("MaskedPaths"), profile.MASKED_PATHS, privileged),
+            "maskedPaths": _paths(host.get("MaskedPaths"), masked_paths(), privileged),
             "readonlyPaths": _paths(host.get("ReadonlyPaths"), profile.READONLY_PATHS, privileged),
             "seccomp": None if _unconfined(host) else profile.default_seccomp(_capabilities(host)),
         },
@@ -158,6 +160,12 @@ def mounts(host: Json, around: Surroundings) -> list[Json]:
     rows += around.volumes
     rows += [tmpfs(path, options) for path, options in (host.get("Tmpfs") or {}).items()]
     return rows
+
+
+@cache
+def masked_paths() -> tuple[str, ...]:
+    """Docker's masked paths, for this machine's number of processors."""
+    return profile.masked_paths(os.cpu_count() or 1)
 
 
 def _bind(source: str, destination: str, options: list[str]) -> Json:

@@ -1,0 +1,138 @@
+"""What the engine remembers of a container, and how it is written to `record.json`.
+
+A record is what `POST /containers/create` asked for, with every default filled in, and the state that the container
+is in now. What only the running engine needs (its lock, who waits) lies beside it and is never written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from labkit.engine.containers import timestamps
+from labkit.engine.containers.lifecycle import ALIVE, WITH_PROCESS
+from labkit.engine.containers.waiting import Waiters
+
+if TYPE_CHECKING:
+    from labkit.engine.containers.execs import Exec
+    from labkit.engine.shim.client import Attachment
+
+Json = dict[str, Any]
+
+
+@dataclass
+class State:
+    """Where a container is in its life, and how its last run went. Docker's `State`, but for what follows from it."""
+
+    status: str = "created"
+    pid: int = 0
+    birth: int = 0
+    """When the process began, in ticks since the machine did: with it a pid means one process only."""
+    boot_id: str = ""
+    """The boot that the pid belongs to."""
+    exit_code: int = 0
+    error: str = ""
+    oom_killed: bool = False
+    started_at: str = timestamps.NEVER
+    finished_at: str = timestamps.NEVER
+
+    @property
+    def alive(self) -> bool:
+        """What Docker calls `Running`: true for a paused and for a restarting one too."""
+        return self.status in ALIVE
+
+    @property
+    def has_process(self) -> bool:
+        return self.status in WITH_PROCESS
+
+
+@dataclass
+class Container:
+    """One container. `name` is without Docker's leading slash; times are RFC 3339 texts."""
+
+    id: str
+    name: str
+    created: str
+    image_id: str
+    config: Json
+    host_config: Json
+    endpoints: Json = field(default_factory=dict)
+    """EndpointsConfig of the request's NetworkingConfig."""
+    mounts: list[Json] = field(default_factory=list)
+    """Binds and mounts as OCI has them."""
+    state: State = field(default_factory=State)
+    endpoint: Json = field(default_factory=dict)
+    """Address and gateway while it is connected to the bridge, else empty."""
+    restart_count: int = 0
+    stopped_by_user: bool = False
+    """Somebody asked for the last stop: then no restart policy brings it back."""
+
+    # known to the running engine only
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
+    waiters: Waiters = field(default_factory=Waiters, repr=False, compare=False)
+    attaching: list[Attachment] = field(default_factory=list, repr=False, compare=False)
+    """Who attached before the start: handed over when the process is made."""
+    execs: dict[str, Exec] = field(default_factory=dict, repr=False, compare=False)
+    restart_delay: float = field(default=0.0, repr=False, compare=False)
+    restarting: asyncio.Task[None] | None = field(default=None, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def tty(self) -> bool:
+        return bool(self.config.get("Tty"))
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.config.get("Labels") or {}
+
+    @property
+    def network_mode(self) -> str:
+        """`bridge`, `none`, `host` or `container:ID`; Docker's `default` is the bridge."""
+        mode = self.host_config.get("NetworkMode") or "default"
+        return "bridge" if mode == "default" else str(mode)
+
+    @property
+    def auto_remove(self) -> bool:
+        return bool(self.host_config.get("AutoRemove"))
+
+    def began(self, pid: int, birth: int, boot_id: str) -> None:
+        """Note that its process runs. When the run before it ended stays known, as with Docker."""
+        before = self.state.finished_at
+        self.state = State("running", pid, birth, boot_id, started_at=timestamps.now(), finished_at=before)
+
+    def ended(self, exit_code: int, at: float, *, restarts: bool = False) -> None:
+        """Note that its process is over. `at` is in seconds since 1970."""
+        self.state.status = "restarting" if restarts else "exited"
+        self.state.pid = self.state.birth = 0
+        self.state.exit_code = exit_code
+        self.state.finished_at = timestamps.rfc3339(int(at * 1e9) or time.time_ns())
+
+    def failed(self, exit_code: int, error: str) -> None:
+        """Note why it did not start. It stays where it was: created, or exited."""
+        self.state.pid = self.state.birth = 0
+        self.state.exit_code, self.state.error = exit_code, error
+
+
+_KEPT = tuple(
+    f.name
+    for f in fields(Container)
+    if f.name not in {"lock", "waiters", "attaching", "execs", "restart_delay", "restarting"}
+)
+
+
+def to_json(container: Container) -> Json:
+    """What is written to record.json. The dicts are the container's own, not copies."""
+    return {name: getattr(container, name) for name in _KEPT} | {"state": vars(container.state)}
+
+
+def from_json(kept: Mapping[str, Any]) -> Container:
+    """The container that record.json tells of. Unknown fields, of a newer engine, are passed over."""
+    known = {name: kept[name] for name in _KEPT if name in kept}
+    state_fields = asdict(State()).keys()
+    known["state"] = State(**{name: value for name, value in kept["state"].items() if name in state_fields})
+    return Container(**known)

@@ -1,0 +1,89 @@
+"""`docker rmi`: when an image may go, and Docker's words when it may not.
+
+A *hard* conflict cannot be forced: a container runs on it, or another image was committed on top. A *soft* one can:
+a stopped container was made from it, or it has other names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from labkit.engine.errors import Conflict
+from labkit.engine.images import reference
+from labkit.engine.images.image import Image, short_id
+
+if TYPE_CHECKING:
+    from labkit.engine.images.store import ImageStore
+
+
+@dataclass
+class Removal:
+    """One request to remove; `rows` is what the client is told."""
+
+    store: ImageStore
+    in_use: Mapping[str, Sequence[str]]
+    running: frozenset[str]
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    def remove(self, ref: str, *, force: bool, prune: bool) -> list[dict[str, str]]:
+        """Take away what `ref` says: a name, or an image by its id."""
+        found = self.store.get(ref)
+        if self._is_name(ref, found):
+            self._check_last_name(ref, found, force)
+            self._untag(found, [reference.normalize(ref)])
+            if len(found.tags) == 1 and self._conflict(found, force) is None:
+                self._delete(found, prune)
+            return self.rows
+        if not force and self._repositories(found) > 1:
+            raise _conflict(found, "must be forced", "image is referenced in multiple repositories")
+        if text := self._conflict(found, force):
+            raise _conflict(found, *text)
+        self._untag(found, found.tags)
+        self._delete(found, prune)
+        return self.rows
+
+    def _is_name(self, ref: str, found: Image) -> bool:
+        return not ref.startswith("sha256:") and reference.normalize(ref) in found.tags
+
+    def _repositories(self, found: Image) -> int:
+        return len({reference.parse(name).name for name in found.tags})
+
+    def _check_last_name(self, ref: str, found: Image, force: bool) -> None:
+        """Without its last name an image in use would hang about unnamed; that must be meant."""
+        users = self.in_use.get(found.id, ())
+        if users and not force and len(found.tags) == 1:
+            raise Conflict(
+                f'conflict: unable to remove repository reference "{ref}" (must force) - '
+                f"container {short_id(users[0])} is using its referenced image {short_id(found.id)}"
+            )
+
+    def _conflict(self, found: Image, force: bool) -> tuple[str, str] | None:
+        """Why the image must stay, names aside: how hard, and the reason."""
+        users = self.in_use.get(found.id, ())
+        if any(other.parent == found.id for other in self.store.list()):
+            return "cannot be forced", "image has dependent child images"
+        if runs := [user for user in users if user in self.running]:
+            return "cannot be forced", f"image is being used by running container {short_id(runs[0])}"
+        if users and not force:
+            return "must be forced", f"image is being used by stopped container {short_id(users[0])}"
+        return None
+
+    def _untag(self, found: Image, names: Sequence[str]) -> None:
+        if names:
+            self.store.untag(names)
+        self.rows += [{"Untagged": name} for name in names]
+
+    def _delete(self, found: Image, prune: bool) -> None:
+        """Delete the image, and parents that nobody named and nobody uses."""
+        layers = self.store.forget(found.id)
+        self.rows += [{"Deleted": found.id}, *({"Deleted": chain} for chain in layers)]
+        if prune and found.parent in self.store.ids():
+            parent = self.store.get(found.parent)
+            if not parent.tags and self._conflict(parent, force=False) is None:
+                self._delete(parent, prune)
+
+
+def _conflict(found: Image, force: str, reason: str) -> Conflict:
+    return Conflict(f"conflict: unable to delete {short_id(found.id)} ({force}) - {reason}")

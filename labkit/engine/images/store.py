@@ -1,0 +1,248 @@
+"""The image store: which images there are, what they are called, and what of them is still needed.
+
+    STATE/blobs/sha256/<hex>          configs and layer tars
+    STATE/images/<hex>.json           one file an image: its parent, if it was committed here
+    STATE/images/repositories.json    {"busybox:latest": "sha256:..."}
+
+How often a layer is used is never written down, it is counted: a number on disk could be wrong after a crash. An
+image is forgotten by deleting its one file, which needs no free space; a name that leads nowhere is then ignored.
+
+Left out: registries (pull, push) and their digests.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from labkit.engine.errors import NoSuchImage
+from labkit.engine.images import bundle, image, make, reference, removal
+from labkit.engine.images.blobs import Blobs
+from labkit.engine.images.image import Image
+from labkit.engine.images.layers import GraphDriver
+from labkit.engine.images.tarstream import BadArchive
+from labkit.engine.state import read_json, write_json
+
+
+class ImageStore:
+    """The images of one engine. Safe to call from several threads; those who change something take turns."""
+
+    def __init__(self, state: Path, driver: GraphDriver) -> None:
+        self.driver = driver
+        self.blobs = Blobs(Path(state) / "blobs" / "sha256")
+        self._records = Path(state) / "images"
+        self._records.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.lock = threading.RLock()
+        self._configs: dict[str, dict[str, Any]] = {}  # a config never changes, so it is parsed once
+
+    # --- find ----------------------------------------------------------------------------------------------------
+    def list(self) -> list[Image]:
+        """All images, the newest first."""
+        names = self.tags()
+        images = [self._image(image_id, names) for image_id in self.ids()]
+        return sorted(images, key=lambda found: (image.unix_time(found.created), found.id), reverse=True)
+
+    def get(self, ref: str) -> Image:
+        """The image of a name, an id or the beginning of one. Raises NoSuchImage or InvalidReference."""
+        names, bare = self.tags(), ref.removeprefix("sha256:")
+        if f"sha256:{bare}" in self.ids():
+            return self._image(f"sha256:{bare}", names)
+        name = "" if ref.startswith("sha256:") else reference.normalize(ref)
+        if name in names:
+            return self._image(names[name], names)
+        matching = [found for found in self.ids() if bare and found.startswith(f"sha256:{bare}")]
+        if len(matching) != 1:
+            raise NoSuchImage(name or ref)
+        return self._image(matching[0], names)
+
+    def ids(self) -> list[str]:
+        """The ids of all images."""
+        return sorted(f"sha256:{path.stem}" for path in self._records.glob("*.json") if len(path.stem) == 64)
+
+    def tags(self) -> dict[str, str]:
+        """Which image each name means."""
+        known = set(self.ids())
+        written: dict[str, str] = read_json(self._records / "repositories.json", {})
+        return {name: image_id for name, image_id in written.items() if image_id in known}
+
+    def history(self, of: Image) -> list[dict[str, Any]]:
+        """How an image was made, newest step first: `GET /images/{name}/history`."""
+        rows = image.history(of.config, [self._layer(name)["size"] for name in of.layers])
+        step: str = of.id
+        for row in rows:  # only steps that are images of their own here have an id
+            found = self._image(step, self.tags())
+            row["Id"], row["Tags"], step = found.id, list(found.tags) or None, found.parent
+            if step not in self.ids():
+                break
+        return rows
+
+    # --- name ----------------------------------------------------------------------------------------------------
+    def tag(self, of: Image, ref: str) -> None:
+        """Give an image one more name; an image that had it loses it."""
+        parsed = reference.parse(ref)
+        if parsed.digest:
+            raise reference.InvalidReference("a name with a digest cannot be given, only found")
+        with self.lock:
+            self._write_tags({**self.tags(), str(parsed.tagged()): of.id})
+
+    def untag(self, names: Collection[str]) -> None:
+        """Take names away."""
+        with self.lock:
+            self._write_tags({name: i for name, i in self.tags().items() if name not in names})
+
+    # --- make ----------------------------------------------------------------------------------------------------
+    def load(self, stream: BinaryIO) -> Iterator[dict[str, Any]]:
+        """Take in what `docker save` or an OCI layout holds; gives Docker's progress objects."""
+        return bundle.load(self, stream)
+
+    def save(self, refs: Sequence[str]) -> Iterator[bytes]:
+        """Images as one archive, for `docker load` and for OCI tools. Raises NoSuchImage before the first piece."""
+        return bundle.save(self, refs)
+
+    def import_tar(self, stream: BinaryIO, ref: str | None, changes: Sequence[str], message: str) -> Image:
+        """An image of one layer out of a file tree: `docker import`."""
+        return make.import_tar(self, stream, ref, changes, message)
+
+    def commit(
+        self,
+        container_id: str,
+        base: Image,
+        config: dict[str, Any],
+        *,
+        ref: str | None,
+        author: str,
+        comment: str,
+        changes: Sequence[str],
+        created_by: str,
+    ) -> Image:
+        """An image out of a container: its image's layers, and what the container changed as one more."""
+        options = make.Commit(author, comment, tuple(changes), created_by)
+        return make.commit(self, container_id, base, config, ref, options)
+
+    def add_layer(self, pieces: Iterable[bytes], below: Sequence[str], diff_id: str = "") -> str:
+        """Store and unpack a layer's tar on top of the diff ids `below`; gives its diff id, checked if given."""
+        with self.blobs.spooled(pieces) as (path, found, _):
+            if diff_id and found != diff_id:
+                raise BadArchive(f"a layer has the digest {found}, but its image's config promises {diff_id}")
+            with self.lock:
+                self._unpack(path, [*below, found])
+                path.rename(self.blobs.path(found))
+        return found
+
+    def add_image(self, raw: bytes, *, parent: str = "", ref: str | None = None) -> Image:
+        """Store an image whose layers are here already."""
+        name = str(reference.parse(ref).tagged()) if ref else None
+        with self.lock:
+            image_id, _ = self.blobs.put([raw])
+            record = self._records / f"{image_id.removeprefix('sha256:')}.json"
+            if not record.exists():
+                write_json(record, {"parent": parent})
+            found = self._image(image_id, self.tags())
+            if name:
+                self.tag(found, name)
+            return self._image(image_id, self.tags())
+
+    # --- remove --------------------------------------------------------------------------------------------------
+    def remove(
+        self,
+        ref: str,
+        *,
+        force: bool,
+        in_use: Mapping[str, Sequence[str]],
+        running: Collection[str] = (),
+        prune: bool = True,
+    ) -> list[dict[str, str]]:
+        """Take a name away, and the image with its last one: rows {"Untagged": name} and {"Deleted": id}.
+
+        `in_use` maps image ids to the containers made from them, `running` holds those that run. With `prune`,
+        parents without a name go too. Raises NoSuchImage and Conflict. Source: Docker API ImageDelete.
+        """
+        with self.lock:
+            return removal.Removal(self, in_use, frozenset(running)).remove(ref, force=force, prune=prune)
+
+    def forget(self, image_id: str) -> list[str]:
+        """Drop an image's record, and then every layer and blob that nothing needs any more; gives their chain ids.
+
+        Layers that a container stands on stay for it.
+        """
+        (self._records / f"{image_id.removeprefix('sha256:')}.json").unlink(missing_ok=True)
+        self._configs.pop(image_id, None)
+        return self.collect()
+
+    def collect(self) -> list[str]:
+        """Delete layers and blobs that no image and no container needs; gives the layers' chain ids, top first."""
+        images = [self._image(image_id, {}) for image_id in self.ids()]
+        needed = {name for found in images for name in found.layers} | self.driver.used_layers()
+        gone = [self._layer(name) for name in self.driver.layers() if name not in needed]
+        for layer in gone:
+            self.driver.remove_layer(image.layer_name(layer["chain_id"]))
+        kept = {found.id for found in images} | {self._layer(name)["diff_id"] for name in self.driver.layers()}
+        for digest in self.blobs.digests() - kept:
+            self.blobs.remove(digest)
+        return [layer["chain_id"] for layer in sorted(gone, key=lambda layer: -int(layer.get("depth", 0)))]
+
+    def sweep(self) -> None:
+        """Clean up after an engine that was killed: half-made layers and blobs, and what nothing needs."""
+        with self.lock:
+            self.driver.sweep()
+            self.blobs.sweep()
+            for image_id in self.ids():
+                if not self._whole(image_id):
+                    (self._records / f"{image_id.removeprefix('sha256:')}.json").unlink()
+            self.collect()
+
+    # --- how it is done ------------------------------------------------------------------------------------------
+    def _image(self, image_id: str, names: Mapping[str, str]) -> Image:
+        config = self.config(image_id)
+        layers = tuple(map(image.layer_name, image.chain_ids(image.diff_ids(config))))
+        return Image(
+            id=image_id,
+            config=config,
+            tags=tuple(sorted(name for name, named in names.items() if named == image_id)),
+            layers=layers,
+            size=sum(self._layer(name)["size"] for name in layers),
+            parent=self._parent(image_id),
+            created=config.get("created") or "",
+        )
+
+    def config(self, image_id: str) -> dict[str, Any]:
+        """An image's config. Raises NoSuchImage."""
+        if image_id not in self._configs:
+            try:
+                self._configs[image_id] = json.loads(self.blobs.path(image_id).read_bytes())
+            except FileNotFoundError:
+                raise NoSuchImage(image_id) from None
+        return self._configs[image_id]
+
+    def _parent(self, image_id: str) -> str:
+        record = read_json(self._records / f"{image_id.removeprefix('sha256:')}.json", {})
+        return str(record.get("parent", ""))
+
+    def _layer(self, name: str) -> dict[str, Any]:
+        return self.driver.layer(name) or {"diff_id": "", "chain_id": "", "size": 0}
+
+    def _whole(self, image_id: str) -> bool:
+        if not self.blobs.has(image_id):
+            return False
+        chains = image.chain_ids(image.diff_ids(self.config(image_id)))
+        return all(self.driver.layer(image.layer_name(chain)) for chain in chains)
+
+    def _unpack(self, archive: Path, stack: Sequence[str]) -> None:
+        *below, chain = image.chain_ids(stack)
+        name = image.layer_name(chain)
+        if self.driver.layer(name):
+            return
+        record = {
+            "diff_id": stack[-1],
+            "chain_id": chain,
+            "parent": image.layer_name(below[-1]) if below else "",
+            "depth": len(stack),
+        }
+        with archive.open("rb") as file:
+            self.driver.add_layer(name, file, record)
+
+    def _write_tags(self, names: Mapping[str, str]) -> None:
+        write_json(self._records / "repositories.json", dict(sorted(names.items())))

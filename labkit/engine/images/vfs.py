@@ -1,0 +1,96 @@
+"""The graph driver for where overlay is refused: each layer and each container is a full copy of what is below.
+
+Slow to create and large on disk, but it needs no mount at all: an old kernel, or a state folder that is itself on
+an overlay (an engine inside a container), still runs. Docker has the same driver under the same name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from labkit.engine.images import beneath
+from labkit.engine.images.changes import Tree
+from labkit.engine.images.extract import Extracted, extract
+from labkit.engine.images.layers import GraphDriver, folder_size
+from labkit.engine.images.mountpoints import make_mount_points
+from labkit.engine.images.pack import pack
+from labkit.engine.images.tarstream import Limits, Readable
+
+if TYPE_CHECKING:
+    from labkit.engine.images.image import Image
+
+_OWN_COPY = Limits(expansion=1 << 30)  # sparse files of our own are no bomb
+
+
+class VfsDriver(GraphDriver):
+    """Layers as full copies. `diff` holds everything that a container sees, not only what differs."""
+
+    name: ClassVar[str] = "vfs"
+
+    def rootfs(self, container_id: str) -> list[dict[str, Any]]:
+        source = str(self._diff(container_id))
+        return [{"destination": "/", "type": "bind", "source": source, "options": ["rbind", "rw"]}]
+
+    def data(self, container_id: str) -> dict[str, str]:
+        return {}
+
+    def image_data(self, image: Image) -> dict[str, str]:
+        return {}
+
+    @contextlib.contextmanager
+    def opened(self, container_id: str) -> Iterator[int]:
+        with beneath.opened_folder(self._diff(container_id)) as fd:
+            yield fd
+
+    def size(self, container_id: str) -> int:
+        with self._tree(container_id):  # raises if there is no such container
+            init = self._diff(self._record(container_id)["init"])
+        return max(0, folder_size(self._diff(container_id)) - folder_size(init))
+
+    def _new_diff(self, folder: Path, parent: str) -> Path:
+        diff = super()._new_diff(folder, parent)
+        if parent:
+            copy_tree(self._diff(parent), diff)
+        return diff
+
+    def _unpack(self, archive: Readable, root: int) -> Extracted:
+        return extract(archive, root, layer=True, apply_deletes=True)
+
+    def _new_container(self, folder: Path, init: str) -> None:
+        self._new_diff(folder, init)
+        (folder / "merged").mkdir(mode=0o700)
+
+    def _fill_init(self, folder: Path, layers: Sequence[str]) -> None:
+        with beneath.opened_folder(self._new_diff(folder, layers[-1] if layers else "")) as root:
+            make_mount_points(root)
+
+    @contextlib.contextmanager
+    def _tree(self, container_id: str) -> Iterator[Tree]:
+        init = self._diff(self._record(container_id)["init"])
+        with beneath.opened_folder(init) as below, beneath.opened_folder(self._diff(container_id)) as upper:
+            yield Tree(upper, [below], complete=True)
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder's content, with owners, modes, links and attributes: one archive, packed and unpacked at once."""
+    with beneath.opened_folder(source) as old, beneath.opened_folder(target) as new:
+        os.chmod(target, os.stat(source).st_mode & 0o7777)
+        extract(_Pipe(pack(old, "/", top="")), new, devices=True, limits=_OWN_COPY)
+
+
+class _Pipe(io.RawIOBase):
+    """An iterator of pieces, to be read like a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.left = pieces, b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        while not self.left and (piece := next(self.pieces, None)) is not None:
+            self.left = piece
+        data, self.left = self.left[:size], self.left[size:]
+        return data

@@ -1,0 +1,73 @@
+"""The route table: what it finds, what it holds, and that every handler that it names is there."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from labkit.engine.api.routes import ROUTES, find
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "handler", "holes"),
+    [
+        ("GET", "/containers/json", "containers.list_containers", {}),
+        ("GET", "/containers/json/json", "containers.inspect", {"id": "json"}),
+        ("POST", "/containers/web/start", "containers.start", {"id": "web"}),
+        ("GET", "/images/json", "images.list_images", {}),
+        ("GET", "/images/get", "images.save", {}),
+        ("GET", "/images/host:5000/a/b:1/json", "images.inspect", {"name": "host:5000/a/b:1"}),
+        ("GET", "/images/a/get/get", "images.save_one", {"name": "a/get"}),
+        ("DELETE", "/images/labkit/base", "images.remove", {"name": "labkit/base"}),
+        ("HEAD", "/_ping", "system.ping", {}),
+    ],
+)
+def test_found(method: str, path: str, handler: str, holes: dict[str, str]) -> None:
+    found = find(method, path)
+    assert found is not None
+    assert (found[0].handler, found[1]) == (handler, holes)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", ""),
+        ("GET", "/nothing"),
+        ("GET", "/containers"),
+        ("POST", "/containers/a/b/start"),
+        ("DELETE", "/_ping"),
+        ("GET", "/containers//json"),
+    ],
+)
+def test_not_found(method: str, path: str) -> None:
+    assert find(method, path) is None
+
+
+def test_no_endpoint_twice() -> None:
+    keys = [(route.method, route.path) for route in ROUTES]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("name", sorted({route.handler for route in ROUTES if route.handler}))
+def test_every_handler_is_a_coroutine_function(name: str) -> None:
+    module, _, function = name.partition(".")
+    handler = getattr(import_module(f"labkit.engine.api.{module}"), function)
+    assert inspect.iscoroutinefunction(handler)
+    assert list(inspect.signature(handler).parameters)[:2] == ["engine", "request"]
+
+
+def test_every_endpoint_of_the_specification_is_known() -> None:
+    """LABKIT_SWAGGER names a copy of Docker's own description of the API, api/swagger.yaml in moby's sources."""
+    specification = os.environ.get("LABKIT_SWAGGER")
+    if not specification:
+        pytest.skip("LABKIT_SWAGGER is not set")
+    paths = yaml.safe_load(Path(specification).read_text())["paths"]
+    wanted = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    known = {(route.method, route.path) for route in ROUTES}
+    assert wanted - known == set()

@@ -1,0 +1,115 @@
+"""The object that a notebook holds: guesses, hints, answers, progress, and what it leaves behind."""
+
+import docker
+import pytest
+
+from labkit.errors import LabkitError
+from labkit.lessons import Lesson, lesson_01
+
+NO_ENGINE = None  # predictions, hints and quizzes ask no engine
+
+
+@pytest.fixture
+def lesson(progress):
+    return Lesson("01", NO_ENGINE, progress)
+
+
+def test_a_guess_is_kept_and_shown_beside_the_fact(lesson, progress):
+    assert "No guess yet." in repr(lesson.predict("disk"))
+    lesson.guess("disk", "a")
+    assert "Your guess: About six megabytes" in repr(Lesson("01", NO_ENGINE, progress).predict("disk"))
+    shown = repr(lesson.reveal("disk", "kilobytes"))
+    assert "your guess:    About six megabytes" in shown
+    assert "what happened: Nearly nothing" in shown
+    assert "Not what you guessed" in shown
+
+
+def test_a_right_guess_is_said_to_be_right(lesson):
+    lesson.guess("kernel", "C")
+    assert "You saw it coming." in repr(lesson.reveal("kernel", 1))
+
+
+def test_a_fact_that_nobody_offered_is_shown_as_it_is(lesson):
+    assert "what happened: 7" in repr(lesson.reveal("kernel", 7))
+
+
+def test_hints_come_one_at_a_time_and_the_last_one_stays(lesson):
+    shown = [repr(lesson.hint("two-from-one")) for _ in range(4)]
+    assert [text.split(":")[0] for text in shown] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3", "Hint 3 of 3"]
+
+
+@pytest.mark.parametrize("question", lesson_01.LESSON.questions, ids=lambda question: question.key)
+def test_each_answer_is_explained(question, lesson):
+    for letter, choice in zip("abc", question.choices, strict=True):
+        shown = repr(lesson.answer(question.key, letter))
+        assert shown.startswith("✓ right" if choice.right else "✗ not quite")
+        assert choice.why in shown
+
+
+def test_progress_counts_exercises_and_right_answers(lesson, progress):
+    lesson.answer("stopped", "b")
+    lesson.answer("disk", "c")
+    progress.record("01", "exercises", "two-from-one", state="passed")
+    row = next(line for line in repr(lesson.progress()).splitlines() if line.startswith("01"))
+    assert "exercises 1 of 3" in row
+    assert "quiz 1 of 4" in row
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda lesson: lesson.predict("dsk"),
+        lambda lesson: lesson.reveal("dsk", 1),
+        lambda lesson: lesson.hint("two"),
+        lambda lesson: lesson.check("two"),
+        lambda lesson: lesson.answer("stoped", "a"),
+    ],
+)
+def test_a_misspelt_name_lists_the_right_ones(call, lesson):
+    with pytest.raises(LabkitError, match="use one of '"):
+        call(lesson)
+
+
+@pytest.mark.parametrize("letter", ["", "z", "d", "ab", "1"])
+def test_a_letter_that_is_none_of_the_answers(letter, lesson):
+    with pytest.raises(LabkitError, match="one letter of a, b, c"):
+        lesson.answer("stopped", letter)
+
+
+def test_text_and_html_say_the_same(lesson):
+    """All words of the text form are in the HTML, which is what a page without a kernel shows."""
+    for card in (lesson.predict("disk"), lesson.reveal("disk", "kilobytes"), lesson.progress()):
+        for word in repr(card).replace("a) ", "").replace("b) ", "").replace("c) ", "").split():
+            assert word.strip(':"').split('"')[0] in card.html.replace("&#x27;", "'").replace("&quot;", '"')
+
+
+def test_a_page_without_a_kernel_can_unfold_the_answers(lesson):
+    assert lesson.quiz().html.count("<details>") == len(lesson_01.LESSON.questions)
+    assert "<script" not in lesson.quiz().html
+
+
+def test_a_check_that_was_passed_before_says_so(begin, progress):
+    lesson = begin("01")
+    progress.record("01", "exercises", "exit-seven", state="passed")
+    shown = repr(lesson.check("exit-seven"))
+    assert shown.startswith("○ not tried yet")
+    assert "you passed this exercise in an earlier run" in shown
+
+
+def test_begin_and_end_remove_the_lessons_own_and_nothing_else(client, begin, capsys):
+    lesson = begin("01")
+    other = client.containers.create("labkit/base", "true", name="lab99-other")
+    not_ours = client.containers.create("labkit/base", "true", name="lab01-foreign", labels={"labkit": "no"})
+    client.containers.create("labkit/base", "true", name="lab01-red").commit("lab01-image")
+    try:
+        lesson.end()
+        lesson.end()
+        names = {container.name for container in client.containers.list(all=True)}
+        assert "lab01-red" not in names
+        assert {"lab99-other", "lab01-foreign"} <= names
+        with pytest.raises(docker.errors.ImageNotFound):
+            client.images.get("lab01-image")
+        assert "Left alone" in capsys.readouterr().out
+    finally:
+        other.remove()
+        not_ours.remove()

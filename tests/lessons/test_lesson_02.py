@@ -1,0 +1,147 @@
+"""The exercises of lesson 02: what learners do, and what the checks say."""
+
+import pytest
+
+from labkit.lessons import lesson_02
+from labkit.lessons.lesson_02 import NOTES, own_changes
+from tests.lessons.attempts import assert_complete
+from tests.lessons.conftest import Attempt
+
+BASE = "labkit/base"
+HELLO, OLD, MINE = "/notes/hello.txt", "/notes/old.txt", "/notes/mine.txt"
+
+
+def run(client, name, image=NOTES):
+    return client.containers.run(image, "sleep 60", name=name, detach=True)
+
+
+def sh(client, name, line, image=NOTES):
+    """A running container in which a line of shell was run."""
+    container = run(client, name, image)
+    done = container.exec_run(["sh", "-c", line])
+    assert done.exit_code == 0, done.output
+    return container
+
+
+def ended(client, name, line, image=NOTES):
+    """The same with the line as main process, so that the container has ended."""
+    container = client.containers.run(image, ["sh", "-c", line], name=name, detach=True)
+    container.wait(timeout=30)
+    return container
+
+
+def three(client, *lines):
+    """lab02-one, -two, -three, each with a line of shell."""
+    for name, line in zip(lesson_02.THREE, lines, strict=False):
+        sh(client, name, line)
+
+
+def bake(client, line, image=NOTES, name="lab02-mine"):
+    """Commit a container in which a line was run."""
+    maker = ended(client, "lab02-baker", line, image)
+    maker.commit(name)
+    maker.remove()
+
+
+def bake_twice(client):
+    bake(client, f"echo a > {MINE}")
+    bake(client, "echo b > /notes/more.txt", image="lab02-mine")
+
+
+def unnamed(client):
+    client.containers.run(NOTES, "sleep 60", labels=["lab02"], detach=True)
+
+
+ONE, TWO = f"echo one > {HELLO}", f"echo two >> {HELLO}"
+
+RIGHT = [
+    Attempt("add-a-file", "exec", lambda c: sh(c, "lab02-add", f"echo mine > {MINE}")),
+    Attempt("add-a-file", "main process", lambda c: ended(c, "lab02-add", f"touch {MINE}")),
+    Attempt("hide-a-file", "exec", lambda c: run(c, "lab02-hide").exec_run(["rm", OLD])),
+    Attempt("hide-a-file", "main process", lambda c: ended(c, "lab02-hide", f"rm {OLD}")),
+    Attempt("three-views", "write and append", lambda c: three(c, ONE, TWO, "true")),
+    Attempt("three-views", "replaced by mv", lambda c: three(c, f"echo 1 > /tmp/x; mv /tmp/x {HELLO}", ONE, "true")),
+    Attempt("third-layer", "a new container", lambda c: bake(c, f"echo mine > {MINE}")),
+    Attempt(
+        *("third-layer", "the one of exercise 1"),
+        lambda c: sh(c, "lab02-add", f"echo mine > {MINE}").commit("lab02-mine"),
+    ),
+]
+WRONG = [
+    Attempt("add-a-file", "nothing written", lambda c: run(c, "lab02-add"), "has changed nothing"),
+    Attempt("add-a-file", "more than asked", lambda c: sh(c, "lab02-add", f"touch {MINE} /notes/b"), "among other"),
+    Attempt("add-a-file", "another place", lambda c: sh(c, "lab02-add", "touch /mine.txt"), "in another place: /mine"),
+    Attempt("add-a-file", "a changed file", lambda c: sh(c, "lab02-add", ONE), f"changed C {HELLO}"),
+    Attempt("add-a-file", "base image", lambda c: run(c, "lab02-add", BASE), "made from labkit/base"),
+    Attempt("add-a-file", "slip", lambda c: run(c, "lab02-ad"), "called lab02-ad"),
+    Attempt("add-a-file", "no name", unnamed, "name that Docker made up"),
+    Attempt("hide-a-file", "nothing deleted", lambda c: run(c, "lab02-hide"), f"still has {OLD}"),
+    Attempt("hide-a-file", "the folder", lambda c: sh(c, "lab02-hide", "rm -r /notes"), "the whole folder"),
+    Attempt("hide-a-file", "emptied", lambda c: sh(c, "lab02-hide", f": > {OLD}"), "still in the folder"),
+    Attempt("hide-a-file", "renamed", lambda c: sh(c, "lab02-hide", f"mv {OLD} /notes/.old"), "among other changes"),
+    Attempt("hide-a-file", "base image", lambda c: run(c, "lab02-hide", BASE), "made from labkit/base"),
+    Attempt("three-views", "one only", lambda c: three(c, ONE), "lab02-two and lab02-three missing"),
+    Attempt("three-views", "none written", lambda c: three(c, "true", "true", "true"), "lab02-one and lab02-two still"),
+    Attempt("three-views", "one written", lambda c: three(c, ONE, "true", "true"), "lab02-two still reads"),
+    Attempt("three-views", "two the same", lambda c: three(c, ONE, ONE, "true"), "contents are the same"),
+    Attempt("three-views", "all written", lambda c: three(c, ONE, TWO, "echo 3 > /notes/hello.txt"), "copy of its own"),
+    Attempt("three-views", "one deleted", lambda c: three(c, ONE, f"rm {HELLO}", "true"), "deleted in lab02-two"),
+    Attempt("three-views", "base image", lambda c: run(c, "lab02-one", BASE), "made from labkit/base"),
+    Attempt("third-layer", "nothing written", lambda c: bake(c, "true"), "changed nothing"),
+    Attempt("third-layer", "on the base", lambda c: bake(c, f"mkdir /notes; touch {MINE}", BASE), "does not stand on"),
+    Attempt("third-layer", "another file", lambda c: bake(c, "touch /mine.txt"), "is not in it"),
+    Attempt("third-layer", "two steps", bake_twice, "has 4 layers"),
+    Attempt("third-layer", "over the old name", lambda c: bake(c, f"touch {MINE}", name=NOTES), "another image"),
+]
+
+
+@pytest.fixture
+def lesson(client, begin):
+    """Lesson 02 where its own cells have been run: the image with two layers is there."""
+    begun = begin("02")
+    script = "mkdir /notes; cd /notes; for f in hello keep old; do echo 'from the image' > $f.txt; done"
+    maker = ended(client, "lab02-maker", script, BASE)
+    maker.commit(NOTES)
+    maker.remove()
+    yield begun
+    for container in client.containers.list(all=True, filters={"label": "lab02"}):
+        container.remove(force=True)
+
+
+def test_every_exercise_has_its_attempts():
+    assert_complete(lesson_02.LESSON, RIGHT, WRONG)
+
+
+@pytest.mark.parametrize("exercise", lesson_02.LESSON.exercises, ids=lambda exercise: exercise.key)
+def test_starter_is_not_tried(exercise, lesson):
+    assert lesson.outcome(exercise.key).state == "not tried"
+
+
+@pytest.mark.parametrize("attempt", RIGHT, ids=str)
+def test_right(attempt, client, lesson):
+    attempt.do(client)
+    found = lesson.outcome(attempt.exercise)
+    assert found.state == "passed", found
+
+
+@pytest.mark.parametrize("attempt", WRONG, ids=str)
+def test_wrong(attempt, client, lesson):
+    attempt.do(client)
+    found = lesson.outcome(attempt.exercise)
+    assert found.state == "not yet"
+    assert attempt.says in found.seen
+
+
+def test_a_container_before_the_image_of_the_lesson(client, begin):
+    """Whoever skips the lesson's first cells is told which one makes the image."""
+    begun = begin("02")
+    run(client, "lab02-add", BASE)
+    found = begun.outcome("add-a-file")
+    assert found.state == "not yet"
+    assert f"no image {NOTES}" in found.seen
+
+
+def test_folders_on_the_way_are_not_changes_of_their_own():
+    assert own_changes({"/a": "C", "/a/b": "A"}) == {"/a/b": "A"}
+    assert own_changes({"/a": "C"}) == {"/a": "C"}
+    assert own_changes({"/ab": "C", "/a/b": "A"}) == {"/ab": "C", "/a/b": "A"}
