@@ -79,21 +79,30 @@ def is_labkit(version: dict) -> bool:
 @contextlib.contextmanager
 def embedded(account: pwd.struct_passwd | None = None) -> Iterator[Engine]:
     """An embedded engine in a folder of its own, as this user or as `account`; stopped and removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="lk-", dir="/tmp"))
+    with folder(account) as place:
+        engine = embedded_in(place, "rootless" if account else "embedded")
+        try:
+            start(engine, account)
+            yield engine
+        finally:
+            stop(engine)
+
+
+@contextlib.contextmanager
+def folder(account: pwd.struct_passwd | None) -> Iterator[Path]:
+    """A temporary folder with a short name, which is the account's."""
+    place = Path(tempfile.mkdtemp(prefix="lk-", dir="/tmp"))
     if account:
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    engine = Engine(
-        name="rootless" if account else "embedded",
-        address=f"unix://{folder}/engine.sock",
-        log=folder / "engine.log",
-        state=folder / "state",
-    )
+        os.chown(place, account.pw_uid, account.pw_gid)
     try:
-        start(engine, account)
-        yield engine
+        yield place
     finally:
-        stop(engine)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def embedded_in(place: Path, name: str) -> Engine:
+    """An embedded engine, not started yet, with all its files below `place`."""
+    return Engine(name, f"unix://{place}/engine.sock", log=place / "engine.log", state=place / "state")
 
 
 def start(engine: Engine, account: pwd.struct_passwd | None = None) -> None:
@@ -129,10 +138,18 @@ def stop(engine: Engine) -> None:
 
 
 def shim_pid(state: Path) -> int | None:
-    """Who listens on the shim's socket (SO_PEERCRED, unix(7)); None when nobody does."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+    return listener(state / "shim.sock", socket.SOCK_SEQPACKET)
+
+
+def api_pid(engine: Engine) -> int | None:
+    return listener(Path(engine.address.removeprefix("unix://")), socket.SOCK_STREAM)
+
+
+def listener(path: Path, kind: int) -> int | None:
+    """Who listens on a unix socket (SO_PEERCRED, unix(7)); None when nobody does."""
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         try:
-            probe.connect(str(state / "shim.sock"))
+            probe.connect(str(path))
         except OSError:
             return None
         credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))

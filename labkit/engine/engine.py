@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 NAME = "labkit engine"
+
+NETWORKS = {"bridge": "bridge", "host": "host", "none": "null"}
+"""The networks that are always there, and the driver of each."""
 
 
 @dataclass
@@ -45,6 +49,11 @@ class Engine:
     id: str = ""
     warnings: list[str] = field(default_factory=list)
     containers: Containers = field(init=False)
+
+    @property
+    def network_ids(self) -> dict[str, str]:
+        """The ids of the networks that are always there: the same as long as the engine's own id is."""
+        return {name: hashlib.sha256(f"{self.id} {name}".encode()).hexdigest() for name in NETWORKS}
 
     def publish(self, type_: str, action: str, id_: str, attributes: Mapping[str, Any] | None = None) -> None:
         """Tell an event (Docker wants every attribute to be a string)."""

@@ -25,6 +25,7 @@ from labkit import linux
 from labkit.engine import userns
 from labkit.engine.errors import EngineError, StateError
 from labkit.engine.state import State, default_run, default_socket, default_state
+from labkit.runtime.create import RuntimeFailed
 
 if TYPE_CHECKING:
     from labkit.engine.network import Bridge
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state.lock()
         ids = enter_namespaces(state)
         asyncio.run(serve(state, options.socket, ids, options.ready_fd))
-    except (EngineError, OSError) as error:
+    except (EngineError, RuntimeFailed, OSError) as error:
         log.error("the engine cannot start: %s", error)
         return 1
     return 0
@@ -131,12 +132,12 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, ready_fd: in
     images.sweep()
     shim = await Shim.connect(state.root)
     network = await Bridge.create(state)
-    engine = Engine(state, Events(), driver, images, shim, network, ids, warnings=warnings(ids, network))
+    engine = Engine(state, Events(), driver, images, shim, network, ids, state.id(), warnings(ids, network))
     engine.containers = Containers(engine)
     await engine.containers.reconcile()
 
     listener = server.listen(socket)
-    engine.id = state.write_engine(socket=str(socket))["id"]
+    state.write_engine(id=engine.id, socket=str(socket))
     running = await server.start(engine, listener)
     os.write(ready_fd, b"ready\n")
     log.info("listening on %s, state in %s, %s", socket, state.root, driver.name)

@@ -182,15 +182,11 @@ class State:
         found = read_json(self.engine_file, {})
         return found if isinstance(found, dict) else {}
 
-    def write_engine(self, **fields: Any) -> dict[str, Any]:
-        """Write engine.json for this process. The engine's id is made once and kept."""
-        known = self.read_engine()
-        facts = {
-            "id": known.get("id") or os.urandom(16).hex(),
-            "boot_id": boot_id(),
-            "pid": os.getpid(),
-            "started": time.time(),
-            **fields,
-        }
-        write_json(self.engine_file, facts)
-        return facts
+    def id(self) -> str:
+        """The engine's id: the one in engine.json, or a new one, to be kept with `write_engine`."""
+        return str(self.read_engine().get("id") or os.urandom(16).hex())
+
+    def write_engine(self, **fields: Any) -> None:
+        """Write engine.json for this process."""
+        facts = {"boot_id": boot_id(), "pid": os.getpid(), "started": time.time()}
+        write_json(self.engine_file, facts | fields)

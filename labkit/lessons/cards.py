@@ -201,8 +201,8 @@ def _quiz_widget(
 
 
 def progress(rows: list[tuple[str, str, str]]) -> Card:
-    """A table of (lesson, what, state)."""
-    widths = [max(len(row[column]) for row in [("lesson", "what", ""), *rows]) for column in range(2)]
-    text = "\n".join(f"{lesson:<{widths[0]}}  {what:<{widths[1]}}  {state}" for lesson, what, state in rows)
+    """A table of lessons: the name, the exercises passed, the questions answered rightly."""
+    wide = [max(len(row[column]) for row in rows) for column in range(2)]
+    text = "\n".join(f"{lesson:<{wide[0]}}  {exercises:<{wide[1]}}  {quiz}" for lesson, exercises, quiz in rows)
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return Card(text, f"<table><tr><th>lesson</th><th>what</th><th>state</th></tr>{cells}</table>")
+    return Card(text, f"<table><tr><th>lesson</th><th>exercises</th><th>quiz</th></tr>{cells}</table>")

@@ -39,7 +39,7 @@ LESSON = Material(
     predictions=(
         Prediction(
             "first-run",
-            "The next cell starts a container, lets it print one line, and removes it. How long will that take?",
+            "The next cell starts a container, waits until it has ended, and removes it. How long will that take?",
             {"Less than five seconds": True, "Five seconds or more": False},
         ),
     ),

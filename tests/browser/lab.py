@@ -133,7 +133,7 @@ class Notebook:
         """Change to the light or the dark theme."""
         self.command("apputils:change-theme", theme=THEMES[name])
         light = "true" if name == "light" else "false"
-        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']")
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
 
     def run_before(self, source: str) -> None:
         """Run all cells above the last one that contains `source`, and choose that one."""

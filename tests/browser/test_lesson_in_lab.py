@@ -66,11 +66,10 @@ def test_the_stack_finds_where_a_path_comes_from(lesson: lab.Notebook, client: d
 
 def test_the_processes_follow_a_change_from_outside(lesson: lab.Notebook, client: docker.DockerClient) -> None:
     red = client.containers.get("lab01-red")
-    red.exec_run("sleep 77", detach=True)
-    processes = lesson.view("processes")
-    processes.get_by_text("sleep 77").wait_for(timeout=SOON)
-    red.exec_run("pkill -f 'sleep 77'")
-    processes.get_by_text("sleep 77").wait_for(state="detached", timeout=SOON)
+    red.exec_run("sleep 5", detach=True)
+    brief = lesson.view("processes").get_by_text("sleep 5", exact=True)
+    brief.wait_for(timeout=SOON)
+    brief.wait_for(state="detached", timeout=SOON)
 
 
 def test_keys_walk_the_stack(lesson: lab.Notebook) -> None:

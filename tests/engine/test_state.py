@@ -61,8 +61,9 @@ def test_a_second_engine_is_told_who_has_the_folder(state: State) -> None:
 
 def test_the_id_of_an_engine_stays_and_a_reboot_is_noticed(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not state.rebooted()  # never ran before
-    first = state.write_engine(socket="a")
-    assert state.write_engine(socket="b")["id"] == first["id"]
+    first = state.id()
+    state.write_engine(id=first, socket="a")
+    assert state.id() == first
     assert not state.rebooted()
     monkeypatch.setattr(state_module, "boot_id", lambda: "another boot")
     assert state.rebooted()

@@ -39,7 +39,7 @@ def paths() -> list[Path]:
 
 def read(path: Path) -> Notebook:
     """A notebook, checked against the format's schema."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     return notebook
 
@@ -104,7 +104,7 @@ def _tidy(output: Notebook) -> Notebook:
 
 def store(notebook: Notebook, path: Path) -> None:
     """Write the notebook, always in the same way. (nbformat splits texts into lines, for readable diffs.)"""
-    text = nbformat.writes(notebook, version=4)
+    text = nbformat.writes(notebook, version=4)  # type: ignore[no-untyped-call]
     path.write_text(json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
 
 

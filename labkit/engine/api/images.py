@@ -21,6 +21,7 @@ from labkit.engine.api.streams import TAR, body_file, byte_stream, from_thread, 
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter, NoSuchImage, NotImplemented_
 from labkit.engine.images.image import Image, architecture
+from labkit.engine.images.reference import normalize
 
 CONFIG: dict[str, Any] = {
     "Hostname": "",
@@ -154,7 +155,7 @@ async def tag(engine: Engine, request: Request) -> web.Response:
     if name is None:
         raise BadParameter("a name is needed: repo=NAME, and tag=TAG if it is not to be latest")
     engine.images.tag(image, name)
-    _tell(engine, "tag", image, name)
+    _tell(engine, "tag", image, normalize(name))
     return no_content(201)
 
 
@@ -168,7 +169,7 @@ async def _remove(engine: Engine, ref: str, *, force: bool = False, parents: boo
     image = engine.images.get(ref)
     in_use = engine.containers.images_in_use()
     running = [id_ for id_ in in_use.get(image.id, ()) if engine.containers.get(id_).state.alive]
-    removed = await asyncio.to_thread(
+    removed: list[dict[str, str]] = await asyncio.to_thread(
         engine.images.remove, ref, force=force, in_use=in_use, running=running, prune=parents
     )
     for entry in removed:
@@ -253,13 +254,13 @@ async def _importing(engine: Engine, request: Request) -> AsyncIterator[dict[str
     name = reference(request.text("repo"), request.text("tag"))
     message = request.text("message", "Imported from -")
     image = await asyncio.to_thread(engine.images.import_tar, body_file(request), name, _changes(request), message)
-    _tell(engine, "import", image, name or image.id)
+    _tell(engine, "import", image, normalize(name) if name else image.id)
     yield {"status": image.id}
 
 
 def _no_pull(engine: Engine, name: str) -> Exception:
     # "No such image" is what the SDK makes ImageNotFound of
-    short = name.removeprefix("docker.io/").removeprefix("library/")
+    short = normalize(name)
     try:
         engine.images.get(short)
     except NoSuchImage:

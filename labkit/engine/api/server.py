@@ -26,6 +26,7 @@ from labkit.engine.api.request import Request
 from labkit.engine.api.responses import API_VERSION, HEADERS, MIN_API_VERSION, error_response
 from labkit.engine.engine import Engine
 from labkit.engine.errors import ApiError, BadParameter, NotFound, NotImplemented_, StateError
+from labkit.runtime.create import RuntimeFailed
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,8 @@ class Api:
             answer = error_response(error.status, error.message)
         except web.HTTPException as error:
             answer = error_response(error.status, error.text or error.reason)
+        except RuntimeFailed as error:
+            answer = error_response(500, str(error))
         except ConnectionError:
             answer = error_response(499, "the client left")
         except Exception as error:

@@ -77,24 +77,27 @@ async def _lines(source: AsyncIterator[Any]) -> AsyncIterator[bytes]:
 
 async def _send(request: Request, response: web.StreamResponse, source: AsyncIterator[bytes]) -> None:
     """Write all that `source` gives, until it ends or the client leaves."""
-    gone = asyncio.ensure_future(request.gone.wait())
+    gone = asyncio.create_task(request.gone.wait())
     try:
-        while True:
-            chunk = asyncio.ensure_future(anext(source, None))
-            await asyncio.wait({chunk, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not chunk.done():
-                chunk.cancel()
-                await asyncio.wait({chunk})
-                return
-            data = chunk.result()
-            if data is None:
-                return
+        while (data := await _next(source, gone)) is not None:
             await response.write(data)
     except ConnectionError:
         log.debug("%r: the client left", request)
     finally:
         gone.cancel()
         await _close(source)
+
+
+async def _next(source: AsyncIterator[bytes], gone: asyncio.Task[Any]) -> bytes | None:
+    """What `source` gives next; None at its end, or when `gone` is done first."""
+    chunk = asyncio.ensure_future(anext(source, None))
+    try:
+        await asyncio.wait({chunk, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return chunk.result() if chunk.done() else None
+    finally:
+        # a generator that still runs cannot be closed
+        chunk.cancel()
+        await asyncio.wait({chunk})
 
 
 async def _close(source: AsyncIterator[Any]) -> None:
@@ -109,12 +112,18 @@ async def _close(source: AsyncIterator[Any]) -> None:
 async def from_thread(source: Iterator[Any]) -> AsyncIterator[Any]:
     """The items of a blocking iterator, each made in a thread when it is asked for."""
     done = object()
+    step: asyncio.Future[Any] | None = None
     try:
-        while (item := await asyncio.to_thread(next, source, done)) is not done:
+        while True:
+            step = asyncio.ensure_future(asyncio.to_thread(next, source, done))
+            if (item := await asyncio.shield(step)) is done:
+                return
             yield item
     finally:
-        close = getattr(source, "close", None)
-        if close is not None:
+        # nobody can stop a thread: the step that it is in must end before the iterator is closed
+        if step is not None and not step.done():
+            await asyncio.wait({step})
+        if close := getattr(source, "close", None):
             await asyncio.to_thread(close)
 
 

@@ -56,8 +56,7 @@ LEAVING = Refusal(Conflict, "container is marked for removal and cannot be start
 BEING_REMOVED = Refusal(Conflict, "removal of container {name} is already in progress")
 STOP_FIRST = Refusal(
     Conflict,
-    "You cannot remove a running container {id}. "
-    "Stop the container before attempting removal or force remove",
+    "You cannot remove a running container {id}. Stop the container before attempting removal or force remove",
 )
 UNPAUSE_AND_STOP_FIRST = Refusal(
     Conflict,
@@ -66,8 +65,7 @@ UNPAUSE_AND_STOP_FIRST = Refusal(
 )
 RESTARTING_STOP_FIRST = Refusal(
     Conflict,
-    "You cannot remove a restarting container {id}. "
-    "Stop the container before attempting removal or force remove",
+    "You cannot remove a restarting container {id}. Stop the container before attempting removal or force remove",
 )
 
 Outcome = Move | Refusal

@@ -24,6 +24,7 @@ IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
 # For a tree that was walked name by name: a link on the way means that somebody swapped a folder meanwhile.
 NO_LINKS = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS
 
+
 class Swapped(OSError):
     """ELOOP: a link stands where a folder stood a moment ago."""
 

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from labkit.engine.images import beneath
 from labkit.engine.images.tarstream import BadArchive
 
 _NEW = ".new."
@@ -46,16 +47,21 @@ class Blobs:
     @contextlib.contextmanager
     def spooled(self, pieces: Iterable[bytes]) -> Iterator[tuple[Path, str, int]]:
         """Bytes in a file without a name of its own yet, their digest and size; gone at the end."""
-        path, digest, size = self.root / f"{_NEW}{secrets.token_hex(8)}", hashlib.sha256(), 0
+        path = self.root / f"{_NEW}{secrets.token_hex(8)}"
         try:
-            with path.open("wb") as file:
-                for piece in pieces:
-                    digest.update(piece)
-                    size += len(piece)
-                    file.write(piece)
-            yield path, f"sha256:{digest.hexdigest()}", size
+            yield (path, *written(path, pieces))
         finally:
             path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder for files that may become blobs, on the same file system; gone at the end with what is in it."""
+        path = self.root / f"{_NEW}{secrets.token_hex(8)}"
+        path.mkdir(mode=0o700)
+        try:
+            yield path
+        finally:
+            self._discard(path.name)
 
     def remove(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)
@@ -65,5 +71,21 @@ class Blobs:
 
     def sweep(self) -> None:
         """Delete what an interrupted engine left half written."""
-        for path in self.root.glob(f"{_NEW}*"):
-            path.unlink(missing_ok=True)
+        for name in os.listdir(self.root):
+            if name.startswith(_NEW):
+                self._discard(name)
+
+    def _discard(self, name: str) -> None:
+        with beneath.opened_folder(self.root) as root:
+            beneath.remove_tree(root, name)
+
+
+def written(path: Path, pieces: Iterable[bytes]) -> tuple[str, int]:
+    """Write bytes to a file while they come; give their digest and size."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            file.write(piece)
+    return f"sha256:{digest.hexdigest()}", size

@@ -114,7 +114,8 @@ def _name_changes(tree: Tree, path: str, there: os.stat_result, below: Sequence[
 
 def _look_below(tree: Tree, path: str, below: Sequence[int]) -> tuple[os.stat_result | None, list[int]]:
     """What the layers below show at a path, and for a folder which of them have a part in it."""
-    first, parts = None, []
+    first: os.stat_result | None = None
+    parts: list[int] = []
     for layer in below:
         there = beneath.lstat(layer, path)
         if there is None:

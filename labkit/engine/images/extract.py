@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from labkit import linux
 from labkit.engine.images import beneath, whiteouts
-from labkit.engine.images.tarstream import BadArchive, Entry, Limits, Readable, entries, split
+from labkit.engine.images.tarstream import LIMITS, BadArchive, Entry, Limits, Readable, entries, split
 
 KEPT_XATTRS = ("security.capability",)  # what makes `ping` work without setuid
 KEPT_XATTR_PREFIX, OVERLAYS_OWN = "user.", "user.overlay."  # the latter would let an archive drive the mount
@@ -58,7 +58,7 @@ def extract(
     devices: bool = False,
     no_overwrite_dir_non_dir: bool = False,
     copy_uidgid: tuple[int, int] | None = None,
-    limits: Limits = Limits(),  # noqa: B008, it is frozen
+    limits: Limits = LIMITS,
 ) -> Extracted:
     """Unpack a tar into the folder `path` beneath `root_fd`.
 

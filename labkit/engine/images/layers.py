@@ -21,12 +21,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labkit.engine.errors import NotFound
+from labkit import linux
+from labkit.engine.errors import NoSuchImage, NotFound, StateError
 from labkit.engine.images import beneath, overlay, whiteouts
 from labkit.engine.images.changes import Change, Kind, Tree, changes
 from labkit.engine.images.extract import Extracted, extract
 from labkit.engine.images.mountpoints import make_mount_points
-from labkit.engine.images.pack import END, Packer, empty_file
+from labkit.engine.images.pack import END, Packer, empty_file, walk
 from labkit.engine.images.tarstream import Readable
 from labkit.engine.state import read_json, write_json
 
@@ -49,7 +50,7 @@ class GraphDriver:
     def __init__(self, root: Path, *, userxattr: bool = False, volatile: bool = True) -> None:
         self.root, self.userxattr, self.volatile = Path(root), userxattr, volatile
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._mounting: dict[str, threading.Lock] = {}
 
     # --- image layers --------------------------------------------------------------------------------------------
@@ -60,11 +61,11 @@ class GraphDriver:
 
     def layers(self) -> list[str]:
         """The names of all image layers here."""
-        return sorted(name for name in os.listdir(self.root) if self.layer(name))
+        return [name for name in self._folders() if self.layer(name)]
 
     def add_layer(self, name: str, archive: Readable, record: dict[str, Any]) -> None:
         """Unpack a layer's tar. The folder gets its name last, so a layer is either whole or not there."""
-        with self._lock, self._temporary() as folder:
+        with self._temporary() as folder:
             diff = self._new_diff(folder, record["parent"])
             with beneath.opened_folder(diff) as root:
                 done = self._unpack(archive, root)
@@ -73,7 +74,7 @@ class GraphDriver:
 
     def remove_layer(self, name: str) -> None:
         """Delete an image layer and the init layer above it."""
-        with self._lock:
+        with self.lock:
             self._discard(name + INIT)
             self._discard(name)
 
@@ -83,7 +84,7 @@ class GraphDriver:
 
     def containers(self) -> list[str]:
         """The ids of the containers that have a layer here."""
-        return sorted(n for n in os.listdir(self.root) if read_json(self.root / n / "container.json"))
+        return [name for name in self._folders() if (self.root / name / "container.json").exists()]
 
     def sweep(self) -> None:
         """Delete what an interrupted engine left half made."""
@@ -94,7 +95,9 @@ class GraphDriver:
     # --- containers ----------------------------------------------------------------------------------------------
     def create(self, container_id: str, image: Image) -> None:
         """Make a container's read-write layer on top of an image."""
-        with self._lock:
+        with self.lock:  # with the store's collect(): no layer may go while somebody builds on it
+            if not all(map(self.layer, image.layers)):
+                raise NoSuchImage(image.id)
             init = self._init_layer(image.layers)
             with self._temporary() as folder:
                 self._new_container(folder, init)
@@ -105,6 +108,8 @@ class GraphDriver:
     def remove(self, container_id: str) -> None:
         """Delete a container's layer, and all that was written into it. Not there is fine."""
         self._mounting.pop(container_id, None)
+        with contextlib.suppress(OSError):  # EINVAL: not mounted, as it should be
+            linux.umount2(self.merged(container_id), linux.MNT_DETACH)  # else deleting would go through the mount
         self._discard(container_id)
 
     def rootfs(self, container_id: str) -> list[dict[str, Any]]:
@@ -165,6 +170,9 @@ class GraphDriver:
         return folder_size(self._diff(container_id))
 
     # --- how it is done ------------------------------------------------------------------------------------------
+    def _folders(self) -> list[str]:
+        return sorted(e.name for e in os.scandir(self.root) if e.is_dir() and not e.name.startswith(NEW))
+
     def _diff(self, name: str) -> Path:
         return self.root / name / "diff"
 
@@ -226,9 +234,12 @@ class GraphDriver:
 
         The mark is a folder, work/work/incompat/volatile (overlayfs.rst, "Volatile mount").
         """
-        with beneath.opened_folder(self.root / container_id) as folder, contextlib.suppress(FileNotFoundError):
-            with beneath.opened(folder, "work/work", resolve=beneath.NO_LINKS) as work:
-                beneath.remove_tree(work, "incompat")
+        with (
+            beneath.opened_folder(self.root / container_id) as folder,
+            contextlib.suppress(FileNotFoundError),
+            beneath.opened(folder, "work/work", resolve=beneath.NO_LINKS) as work,
+        ):
+            beneath.remove_tree(work, "incompat")
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
@@ -266,26 +277,31 @@ def folder_size(path: Path) -> int:
     """Bytes of all files below a folder, each inode once, folders themselves not counted, as Docker counts."""
     seen: dict[tuple[int, int], int] = {}
     with beneath.opened_folder(path) as root:
-        todo = [""]
-        while todo:
-            folder = todo.pop()
-            with contextlib.suppress(*beneath.VANISHED):
-                with beneath.opened(root, folder, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd:
-                    for entry in os.scandir(fd):
-                        there = entry.stat(follow_symlinks=False)
-                        if stat.S_ISDIR(there.st_mode):
-                            todo.append(os.path.join(folder, entry.name))
-                        else:
-                            seen[there.st_dev, there.st_ino] = there.st_size
+        for _, there in walk(root):
+            if not stat.S_ISDIR(there.st_mode):
+                seen[there.st_dev, there.st_ino] = there.st_size
     return sum(seen.values())
 
 
 def pick(root: Path, *, userxattr: bool = False) -> GraphDriver:
-    """The best driver that this machine allows on `root`: overlay, or full copies where overlay is refused."""
+    """The best driver that this machine allows on `root`: overlay, or full copies where overlay is refused.
+
+    The choice is kept: layers of one kind mean nothing to the other. Raises StateError if they can't be used now.
+    """
     from labkit.engine.images.vfs import VfsDriver  # it is built on GraphDriver
 
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for volatile in (True, False):
-        if overlay.probe(root, userxattr=userxattr, volatile=volatile) is None:
+    kept = read_json(root / "driver.json")
+    refusal: OSError | None = None
+    for volatile in () if kept == VfsDriver.name else (True, False):
+        refusal = overlay.probe(root, userxattr=userxattr, volatile=volatile)
+        if refusal is None:
+            write_json(root / "driver.json", GraphDriver.name)
             return GraphDriver(root, userxattr=userxattr, volatile=volatile)
+    if kept == GraphDriver.name:
+        raise StateError(
+            f"the layers in {root} need overlay mounts, which are refused now ({refusal}); "
+            "start the engine as it was started before, or choose another state folder"
+        )
+    write_json(root / "driver.json", VfsDriver.name)
     return VfsDriver(root, userxattr=userxattr)

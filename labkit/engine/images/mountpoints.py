@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import partial
 
 from labkit.engine.images import beneath
 
@@ -27,7 +28,7 @@ def make_mount_points(root: int) -> None:
     for path in FILES:
         _make(root, path, _empty_file)
     for path, target in LINKS:
-        _make(root, path, lambda folder, name, to=target: os.symlink(to, name, dir_fd=folder))
+        _make(root, path, partial(_link, target))
 
 
 _THE_IMAGES_OWN = (FileExistsError, *beneath.VANISHED)
@@ -37,6 +38,10 @@ def _make(root: int, path: str, maker: Callable[[int, str], None]) -> None:
     above, name = os.path.split(path)
     with contextlib.suppress(*_THE_IMAGES_OWN), beneath.opened(root, above) as folder:
         maker(folder, name)
+
+
+def _link(target: str, folder: int, name: str) -> None:
+    os.symlink(target, name, dir_fd=folder)
 
 
 def _empty_file(folder: int, name: str) -> None:

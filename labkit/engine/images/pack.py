@@ -45,7 +45,7 @@ def pack(root_fd: int, path: str, *, top: str | None = None) -> Iterator[bytes]:
     packer = Packer()
     with beneath.opened(root_fd, path, _last_flags(path), beneath.IN_ROOT) as fd:
         there = os.fstat(fd)
-        name = (posixpath.basename(_clean(path)) or ".") if top is None else top
+        name = base_name(path) if top is None else top
         if stat.S_ISDIR(there.st_mode):
             yield from _pack_folder(packer, fd, there, name)
         else:
@@ -58,8 +58,8 @@ def pack(root_fd: int, path: str, *, top: str | None = None) -> Iterator[bytes]:
 def _pack_folder(packer: Packer, fd: int, there: os.stat_result, top: str) -> Iterator[bytes]:
     if top:
         yield packer.header(top, there, xattrs=_xattrs(fd))
-    for inner in walk(fd):
-        yield from packer.add(fd, inner, f"{top}/{inner}" if top else inner)
+    for inner, _ in walk(fd):
+        yield from packer.add(fd, inner, posixpath.join(top, inner))
 
 
 def stat_path(root_fd: int, path: str) -> dict[str, object]:
@@ -70,12 +70,19 @@ def stat_path(root_fd: int, path: str) -> dict[str, object]:
     with beneath.opened(root_fd, path, _last_flags(path), beneath.IN_ROOT) as fd:
         there = os.fstat(fd)
     return {
-        "name": posixpath.basename(_clean(path)) or "/",
+        "name": base_name(path),
         "size": there.st_size,
         "mode": go_mode(there.st_mode),
         "mtime": rfc3339(there.st_mtime_ns),
         "linkTarget": final_target(root_fd, _clean(path)) if stat.S_ISLNK(there.st_mode) else "",
     }
+
+
+def base_name(path: str) -> str:
+    """The last part of a path as Docker names it: "." for `folder/.`, "/" for the root."""
+    if posixpath.basename(path) == ".":
+        return "."
+    return posixpath.basename(_clean(path)) or "/"
 
 
 def go_mode(mode: int) -> int:
@@ -124,26 +131,32 @@ def _last_flags(path: str) -> int:
     return os.O_PATH if path.endswith(("/", "/.")) else os.O_PATH | os.O_NOFOLLOW
 
 
-def walk(root: int) -> Iterator[str]:
-    """Every path beneath an open folder, each folder before its content, sorted, links not followed.
+def walk(root: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Every path beneath an open folder and what is there: folders before their content, sorted, links not followed.
 
     Holds names, not descriptors, so depth costs nothing. What vanishes meanwhile is passed over.
     """
-    todo = [("", True)]
+    todo: list[tuple[str, os.stat_result | None]] = [("", None)]
     while todo:
-        path, folder = todo.pop()
-        if path:
-            yield path
-        if folder:
-            inner = sorted(_listed(root, path), reverse=True)  # reversed, since the list is taken from its end
-            todo += [(f"{path}/{name}" if path else name, is_folder) for name, is_folder in inner]
+        path, there = todo.pop()
+        if there:
+            yield path, there
+        if there is None or stat.S_ISDIR(there.st_mode):
+            inner = sorted(content(root, path).items(), reverse=True)  # the list is taken from its end
+            todo += [(f"{path}/{name}" if path else name, below) for name, below in inner]
 
 
-def _listed(root: int, path: str) -> list[tuple[str, bool]]:
-    with contextlib.suppress(*beneath.VANISHED):
-        with beneath.opened(root, path, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd:
-            return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(fd)]
-    return []
+def content(root: int, path: str) -> dict[str, os.stat_result]:
+    """The names in a folder beneath `root`, and what each is."""
+    found = {}
+    with (
+        contextlib.suppress(*beneath.VANISHED),
+        beneath.opened(root, path, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd,
+    ):
+        for entry in os.scandir(fd):
+            with contextlib.suppress(FileNotFoundError):
+                found[entry.name] = entry.stat(follow_symlinks=False)
+    return found
 
 
 @dataclass
@@ -155,9 +168,11 @@ class Packer:
     def add(self, root: int, path: str, name: str) -> Iterator[bytes]:
         """The entry for `path` beneath `root`, under the name `name`: header, bytes, padding."""
         folder_path, base = os.path.split(path)
-        with contextlib.suppress(*beneath.VANISHED):
-            with beneath.opened(root, folder_path, resolve=beneath.NO_LINKS) as folder:
-                yield from self._add(folder, base, name)
+        with (
+            contextlib.suppress(*beneath.VANISHED),
+            beneath.opened(root, folder_path, resolve=beneath.NO_LINKS) as folder,
+        ):
+            yield from self._add(folder, base, name)
 
     def _add(self, folder: int, base: str, name: str) -> Iterator[bytes]:
         there = os.stat(base, dir_fd=folder, follow_symlinks=False)

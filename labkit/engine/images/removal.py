@@ -17,6 +17,8 @@ from labkit.engine.images.image import Image, short_id
 if TYPE_CHECKING:
     from labkit.engine.images.store import ImageStore
 
+HARD, SOFT = "cannot be forced", "must be forced"
+
 
 @dataclass
 class Removal:
@@ -36,19 +38,18 @@ class Removal:
             if len(found.tags) == 1 and self._conflict(found, force) is None:
                 self._delete(found, prune)
             return self.rows
-        if not force and self._repositories(found) > 1:
-            raise _conflict(found, "must be forced", "image is referenced in multiple repositories")
-        if text := self._conflict(found, force):
-            raise _conflict(found, *text)
+        conflict = self._conflict(found, force)
+        if not force and len(found.tags) > 1 and (conflict is None or conflict[0] == SOFT):
+            conflict = SOFT, "image is referenced in multiple repositories"
+        if conflict:
+            hardness, reason = conflict
+            raise Conflict(f"conflict: unable to delete {short_id(found.id)} ({hardness}) - {reason}")
         self._untag(found, found.tags)
         self._delete(found, prune)
         return self.rows
 
     def _is_name(self, ref: str, found: Image) -> bool:
         return not ref.startswith("sha256:") and reference.normalize(ref) in found.tags
-
-    def _repositories(self, found: Image) -> int:
-        return len({reference.parse(name).name for name in found.tags})
 
     def _check_last_name(self, ref: str, found: Image, force: bool) -> None:
         """Without its last name an image in use would hang about unnamed; that must be meant."""
@@ -63,11 +64,11 @@ class Removal:
         """Why the image must stay, names aside: how hard, and the reason."""
         users = self.in_use.get(found.id, ())
         if any(other.parent == found.id for other in self.store.list()):
-            return "cannot be forced", "image has dependent child images"
+            return HARD, "image has dependent child images"
         if runs := [user for user in users if user in self.running]:
-            return "cannot be forced", f"image is being used by running container {short_id(runs[0])}"
+            return HARD, f"image is being used by running container {short_id(runs[0])}"
         if users and not force:
-            return "must be forced", f"image is being used by stopped container {short_id(users[0])}"
+            return SOFT, f"image is being used by stopped container {short_id(users[0])}"
         return None
 
     def _untag(self, found: Image, names: Sequence[str]) -> None:
@@ -83,7 +84,3 @@ class Removal:
             parent = self.store.get(found.parent)
             if not parent.tags and self._conflict(parent, force=False) is None:
                 self._delete(parent, prune)
-
-
-def _conflict(found: Image, force: str, reason: str) -> Conflict:
-    return Conflict(f"conflict: unable to delete {short_id(found.id)} ({force}) - {reason}")

@@ -12,19 +12,27 @@ Left out: registries (pull, push) and their digests.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
-from labkit.engine.errors import NoSuchImage
-from labkit.engine.images import bundle, image, make, reference, removal
+from labkit.engine.errors import BadParameter, NoSuchImage
+from labkit.engine.images import image, load, make, reference, removal, save
 from labkit.engine.images.blobs import Blobs
 from labkit.engine.images.image import Image
 from labkit.engine.images.layers import GraphDriver
 from labkit.engine.images.tarstream import BadArchive
 from labkit.engine.state import read_json, write_json
+
+# Inside the class, `list` is a method.
+Images: TypeAlias = list[Image]
+Names: TypeAlias = list[str]
+Rows: TypeAlias = list[dict[str, Any]]
+_WHOLE_ID = re.compile("[0-9a-f]{64}")
 
 
 class ImageStore:
@@ -39,26 +47,46 @@ class ImageStore:
         self._configs: dict[str, dict[str, Any]] = {}  # a config never changes, so it is parsed once
 
     # --- find ----------------------------------------------------------------------------------------------------
-    def list(self) -> list[Image]:
+    def list(self) -> Images:
         """All images, the newest first."""
         names = self.tags()
-        images = [self._image(image_id, names) for image_id in self.ids()]
+        images = []
+        for image_id in self.ids():
+            with contextlib.suppress(NoSuchImage):  # removed by another thread just now
+                images.append(self._image(image_id, names))
         return sorted(images, key=lambda found: (image.unix_time(found.created), found.id), reverse=True)
 
     def get(self, ref: str) -> Image:
         """The image of a name, an id or the beginning of one. Raises NoSuchImage or InvalidReference."""
-        names, bare = self.tags(), ref.removeprefix("sha256:")
-        if f"sha256:{bare}" in self.ids():
-            return self._image(f"sha256:{bare}", names)
-        name = "" if ref.startswith("sha256:") else reference.normalize(ref)
-        if name in names:
-            return self._image(names[name], names)
-        matching = [found for found in self.ids() if bare and found.startswith(f"sha256:{bare}")]
-        if len(matching) != 1:
-            raise NoSuchImage(name or ref)
-        return self._image(matching[0], names)
+        names = self.tags()
+        found = self._by_id(ref) or self._by_name(ref, names)
+        return self._image(found, names)
 
-    def ids(self) -> list[str]:
+    def _by_id(self, ref: str) -> str | None:
+        """A whole id, with or without its `sha256:`."""
+        bare = ref.removeprefix("sha256:")
+        if f"sha256:{bare}" in self.ids():
+            return f"sha256:{bare}"
+        if _WHOLE_ID.fullmatch(bare):
+            raise NoSuchImage(ref)
+        return None
+
+    def _by_name(self, ref: str, names: Mapping[str, str]) -> str:
+        """A name, or else the beginning of an id: a name wins, as in Docker."""
+        parsed = reference.parse(ref).tagged()
+        if str(parsed) in names:
+            return names[str(parsed)]
+        if parsed.digest:  # name@id, for which the id must have that name
+            matching = [
+                i for name, i in names.items() if i == parsed.digest and reference.parse(name).name == parsed.name
+            ]
+        else:
+            matching = [i for i in self.ids() if i.startswith(f"sha256:{ref.removeprefix('sha256:')}")]
+        if len(set(matching)) != 1:
+            raise NoSuchImage(str(parsed))
+        return matching[0]
+
+    def ids(self) -> Names:
         """The ids of all images."""
         return sorted(f"sha256:{path.stem}" for path in self._records.glob("*.json") if len(path.stem) == 64)
 
@@ -68,7 +96,7 @@ class ImageStore:
         written: dict[str, str] = read_json(self._records / "repositories.json", {})
         return {name: image_id for name, image_id in written.items() if image_id in known}
 
-    def history(self, of: Image) -> list[dict[str, Any]]:
+    def history(self, of: Image) -> Rows:
         """How an image was made, newest step first: `GET /images/{name}/history`."""
         rows = image.history(of.config, [self._layer(name)["size"] for name in of.layers])
         step: str = of.id
@@ -84,7 +112,7 @@ class ImageStore:
         """Give an image one more name; an image that had it loses it."""
         parsed = reference.parse(ref)
         if parsed.digest:
-            raise reference.InvalidReference("a name with a digest cannot be given, only found")
+            raise BadParameter("refusing to create a tag with a digest reference")
         with self.lock:
             self._write_tags({**self.tags(), str(parsed.tagged()): of.id})
 
@@ -96,11 +124,11 @@ class ImageStore:
     # --- make ----------------------------------------------------------------------------------------------------
     def load(self, stream: BinaryIO) -> Iterator[dict[str, Any]]:
         """Take in what `docker save` or an OCI layout holds; gives Docker's progress objects."""
-        return bundle.load(self, stream)
+        return load.load(self, stream)
 
     def save(self, refs: Sequence[str]) -> Iterator[bytes]:
         """Images as one archive, for `docker load` and for OCI tools. Raises NoSuchImage before the first piece."""
-        return bundle.save(self, refs)
+        return save.save(self, refs)
 
     def import_tar(self, stream: BinaryIO, ref: str | None, changes: Sequence[str], message: str) -> Image:
         """An image of one layer out of a file tree: `docker import`."""
@@ -122,28 +150,28 @@ class ImageStore:
         options = make.Commit(author, comment, tuple(changes), created_by)
         return make.commit(self, container_id, base, config, ref, options)
 
-    def add_layer(self, pieces: Iterable[bytes], below: Sequence[str], diff_id: str = "") -> str:
-        """Store and unpack a layer's tar on top of the diff ids `below`; gives its diff id, checked if given."""
-        with self.blobs.spooled(pieces) as (path, found, _):
-            if diff_id and found != diff_id:
-                raise BadArchive(f"a layer has the digest {found}, but its image's config promises {diff_id}")
-            with self.lock:
-                self._unpack(path, [*below, found])
-                path.rename(self.blobs.path(found))
-        return found
+    def add(self, raw: bytes, files: Mapping[str, Path], *, parent: str = "", ref: str | None = None) -> Image:
+        """Store an image: its config as `raw` bytes, and in `files` the tars of its layers by their diff ids.
 
-    def add_image(self, raw: bytes, *, parent: str = "", ref: str | None = None) -> Image:
-        """Store an image whose layers are here already."""
+        A layer that is here already needs no file. Raises BadArchive if one is missing, or is no layer.
+        """
         name = str(reference.parse(ref).tagged()) if ref else None
-        with self.lock:
+        with self.lock:  # as a whole: a layer without an image is rubbish to everybody else
+            stack = image.diff_ids(json.loads(raw))
+            for height in range(1, len(stack) + 1):
+                self._add_layer(stack[:height], files)
             image_id, _ = self.blobs.put([raw])
-            record = self._records / f"{image_id.removeprefix('sha256:')}.json"
+            record = self._record(image_id)
             if not record.exists():
                 write_json(record, {"parent": parent})
-            found = self._image(image_id, self.tags())
             if name:
-                self.tag(found, name)
+                self._write_tags({**self.tags(), name: image_id})
             return self._image(image_id, self.tags())
+
+    def has_layer(self, stack: Sequence[str]) -> bool:
+        """Is the topmost of these diff ids here, unpacked on the others and as a tar?"""
+        *_, chain = image.chain_ids(stack)
+        return self.driver.layer(image.layer_name(chain)) is not None and self.blobs.has(stack[-1])
 
     # --- remove --------------------------------------------------------------------------------------------------
     def remove(
@@ -154,7 +182,7 @@ class ImageStore:
         in_use: Mapping[str, Sequence[str]],
         running: Collection[str] = (),
         prune: bool = True,
-    ) -> list[dict[str, str]]:
+    ) -> Rows:
         """Take a name away, and the image with its last one: rows {"Untagged": name} and {"Deleted": id}.
 
         `in_use` maps image ids to the containers made from them, `running` holds those that run. With `prune`,
@@ -163,22 +191,23 @@ class ImageStore:
         with self.lock:
             return removal.Removal(self, in_use, frozenset(running)).remove(ref, force=force, prune=prune)
 
-    def forget(self, image_id: str) -> list[str]:
+    def forget(self, image_id: str) -> Names:
         """Drop an image's record, and then every layer and blob that nothing needs any more; gives their chain ids.
 
         Layers that a container stands on stay for it.
         """
-        (self._records / f"{image_id.removeprefix('sha256:')}.json").unlink(missing_ok=True)
+        self._record(image_id).unlink(missing_ok=True)
         self._configs.pop(image_id, None)
         return self.collect()
 
-    def collect(self) -> list[str]:
+    def collect(self) -> Names:
         """Delete layers and blobs that no image and no container needs; gives the layers' chain ids, top first."""
         images = [self._image(image_id, {}) for image_id in self.ids()]
-        needed = {name for found in images for name in found.layers} | self.driver.used_layers()
-        gone = [self._layer(name) for name in self.driver.layers() if name not in needed]
-        for layer in gone:
-            self.driver.remove_layer(image.layer_name(layer["chain_id"]))
+        with self.driver.lock:  # no container may be created on a layer that is about to go
+            needed = {name for found in images for name in found.layers} | self.driver.used_layers()
+            gone = [self._layer(name) for name in self.driver.layers() if name not in needed]
+            for layer in gone:
+                self.driver.remove_layer(image.layer_name(layer["chain_id"]))
         kept = {found.id for found in images} | {self._layer(name)["diff_id"] for name in self.driver.layers()}
         for digest in self.blobs.digests() - kept:
             self.blobs.remove(digest)
@@ -191,7 +220,7 @@ class ImageStore:
             self.blobs.sweep()
             for image_id in self.ids():
                 if not self._whole(image_id):
-                    (self._records / f"{image_id.removeprefix('sha256:')}.json").unlink()
+                    self._record(image_id).unlink()
             self.collect()
 
     # --- how it is done ------------------------------------------------------------------------------------------
@@ -218,8 +247,7 @@ class ImageStore:
         return self._configs[image_id]
 
     def _parent(self, image_id: str) -> str:
-        record = read_json(self._records / f"{image_id.removeprefix('sha256:')}.json", {})
-        return str(record.get("parent", ""))
+        return str(read_json(self._record(image_id), {}).get("parent", ""))
 
     def _layer(self, name: str) -> dict[str, Any]:
         return self.driver.layer(name) or {"diff_id": "", "chain_id": "", "size": 0}
@@ -230,19 +258,25 @@ class ImageStore:
         chains = image.chain_ids(image.diff_ids(self.config(image_id)))
         return all(self.driver.layer(image.layer_name(chain)) for chain in chains)
 
-    def _unpack(self, archive: Path, stack: Sequence[str]) -> None:
+    def _add_layer(self, stack: Sequence[str], files: Mapping[str, Path]) -> None:
+        """Unpack the topmost layer of a stack of diff ids and keep its tar, unless both are here."""
         *below, chain = image.chain_ids(stack)
-        name = image.layer_name(chain)
-        if self.driver.layer(name):
-            return
-        record = {
-            "diff_id": stack[-1],
-            "chain_id": chain,
-            "parent": image.layer_name(below[-1]) if below else "",
-            "depth": len(stack),
-        }
-        with archive.open("rb") as file:
-            self.driver.add_layer(name, file, record)
+        diff_id, kept = stack[-1], self.blobs.path(stack[-1])
+        if not kept.exists():
+            if diff_id not in files:
+                raise BadArchive(f"the layer {diff_id} is missing")
+            files[diff_id].replace(kept)
+        known = self.driver.layer(image.layer_name(chain))
+        if known is None:
+            parent = image.layer_name(below[-1]) if below else ""
+            record = {"diff_id": diff_id, "chain_id": chain, "parent": parent, "depth": len(stack)}
+            with kept.open("rb") as file:
+                self.driver.add_layer(image.layer_name(chain), file, record)
+        elif known["chain_id"] != chain:
+            raise BadArchive(f"two layers share the short name {image.layer_name(chain)}; remove the other image")
+
+    def _record(self, image_id: str) -> Path:
+        return self._records / f"{image_id.removeprefix('sha256:')}.json"
 
     def _write_tags(self, names: Mapping[str, str]) -> None:
         write_json(self._records / "repositories.json", dict(sorted(names.items())))

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, BinaryIO, NoReturn, Protocol
 
+from labkit.engine.errors import BadParameter
+
 XATTR = "SCHILY.xattr."  # how tar(5) writes an extended attribute: a pax record with this prefix
 _CHUNK = 1 << 18
 _XZ_MEMORY = 128 << 20  # an xz file chooses how much memory its reader needs
@@ -30,8 +32,8 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class BadArchive(ValueError):
-    """The archive is damaged, too large, or tries to reach outside. Says which entry and why."""
+class BadArchive(BadParameter, ValueError):
+    """400: the archive is damaged, too large, or tries to reach outside. Says which entry and why."""
 
     def __init__(self, reason: str, entry: str = "") -> None:
         self.reason, self.entry = reason, entry
@@ -50,6 +52,9 @@ class Limits:
     depth: int = 128
     expansion: int = 200  # unpacked bytes for one packed byte, once past `free`; gzip can do 1032
     free: int = 64 << 20
+
+
+LIMITS = Limits()
 
 
 @dataclass
@@ -78,7 +83,7 @@ class Entry:
         return {k[len(XATTR) :]: v.encode("utf-8", "surrogateescape") for k, v in found if k.startswith(XATTR)}
 
 
-def entries(stream: Readable, limits: Limits = Limits()) -> Iterator[Entry]:  # noqa: B008, it is frozen
+def entries(stream: Readable, limits: Limits = LIMITS) -> Iterator[Entry]:
     """Give the entries of an archive, decompressed if need be. Raises BadArchive; an empty stream has none."""
     gate = _Gate(stream, limits)
     try:
@@ -96,7 +101,7 @@ def _parse(gate: _Gate, limits: Limits) -> Iterator[Entry]:
             number += 1
             if number > limits.entries:
                 raise BadArchive(f"more than {limits.entries} entries")
-            tar.members = []  # it remembers each entry; a long archive would fill the memory
+            tar.members = []  # type: ignore[attr-defined]  # it remembers each entry; a long archive would fill the memory
             yield from _checked(tar, info, gate, limits)
 
 
@@ -113,7 +118,7 @@ def _checked(tar: tarfile.TarFile, info: tarfile.TarInfo, gate: _Gate, limits: L
         pass
 
 
-def split(name: str, limits: Limits = Limits()) -> list[str]:  # noqa: B008
+def split(name: str, limits: Limits = LIMITS) -> list[str]:
     """The parts of an entry's name; [] is the root. `..` is refused: no honest archive needs it."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if "\0" in name or ".." in parts:
@@ -249,7 +254,7 @@ def _as_file(readable: Readable) -> BinaryIO:
     return readable  # type: ignore[return-value]
 
 
-def decompressed(stream: Readable, limits: Limits = Limits()) -> Iterator[bytes]:  # noqa: B008
+def decompressed(stream: Readable, limits: Limits = LIMITS) -> Iterator[bytes]:
     """The bytes of a stream, decompressed if they were compressed, in pieces. Raises BadArchive."""
     gate = _Gate(stream, limits)
     if gate.ready():

@@ -155,3 +155,28 @@ async def test_a_client_that_leaves_in_the_middle_of_a_body_is_an_error_in_the_t
         await asyncio.sleep(0.05)
         client.close()
         assert isinstance(await asyncio.wait_for(outcome, 5), ConnectionResetError)
+
+
+async def test_stopping_in_the_middle_of_a_step_waits_for_the_step(tmp_path: Path) -> None:
+    begun, release, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> Iterator[bytes]:
+        try:
+            begun.set()
+            release.wait(5)
+            yield b"x"
+        finally:
+            closed.set()
+
+    async def save(request: Request) -> web.StreamResponse:
+        return await byte_stream(request, from_thread(slow()), "application/x-tar")
+
+    async with serving(tmp_path, save) as path:
+        client = await Client.connect(path)
+        await client.ask("GET", "/get")
+        await asyncio.to_thread(begun.wait, 5)
+        client.close()
+        await asyncio.sleep(0.05)
+        assert not closed.is_set()
+        release.set()
+        assert await asyncio.to_thread(closed.wait, 5)

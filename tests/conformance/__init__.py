@@ -1,0 +1,1 @@
+"""The Docker SDK's own integration tests as a judge of the embedded engine; see run.py."""

@@ -1,0 +1,182 @@
+"""The stock docker command: one script, the same transcript on every engine; and a terminal, key by key.
+
+The transcript to compare with, docker_cli.txt, was written by dockerd. To write it anew:
+LABKIT_WRITE_TRANSCRIPT=1 pytest tests/contract/test_docker_cli.py -k dockerd
+"""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.backends import program
+from tests.contract.conftest import LABELS, SESSION
+from tests.contract.helpers import OBEDIENT, unique
+from tests.contract.transcript import normalized
+
+SCRIPT = Path(__file__).with_name("docker_cli.sh")
+TRANSCRIPT = Path(__file__).with_name("docker_cli.txt")
+SCRIPT_SECONDS = 110
+
+
+@pytest.fixture(scope="module")
+def docker_command() -> str:
+    return program("docker", "docker-cli", "install the docker command (docker-cli or docker.io)")
+
+
+@pytest.fixture
+def environment(engine, docker_command, tmp_path):
+    """Only what the docker command needs: where the engine is, and a home without settings."""
+    return {
+        "DOCKER_HOST": engine.address,
+        "DOCKER_CONFIG": str(tmp_path / "config"),
+        "DOCKER_CLI_HINTS": "false",
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "TERM": "xterm",
+        "TZ": "UTC",
+    }
+
+
+def test_transcript(environment, image, tmp_path):
+    prefix = unique()
+    session = f"label=labkit.session={SESSION}"
+    in_image = " ".join(f"{key}={value}" for key, value in LABELS.items())
+    ours = {"IMAGE": image, "P": prefix, "WORK": str(tmp_path), "LABEL": session, "LABEL_IN_IMAGE": in_image}
+    said = subprocess.run(
+        ["bash", str(SCRIPT)], env=environment | ours, capture_output=True, text=True, timeout=SCRIPT_SECONDS
+    )
+    names = {image: "IMAGE", prefix: "lk", SESSION: "SESSION", str(tmp_path): "WORK"}
+    transcript = normalized(said.stdout + said.stderr, names)
+    if os.environ.get("LABKIT_WRITE_TRANSCRIPT"):
+        TRANSCRIPT.write_text(transcript)
+    assert transcript.splitlines() == TRANSCRIPT.read_text().splitlines()
+
+
+# --- a terminal --------------------------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A program at a terminal of our own (pty(7)): we type, and read what it shows."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], rows: int = 31, columns: int = 97) -> None:
+        self.ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+        self.process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(theirs)
+        self.screen = ""
+
+    def type(self, keys: str) -> None:
+        os.write(self.ours, keys.encode())
+
+    def read_until(self, wanted: str, seconds: float = 20) -> str:
+        """What was shown since the last call, up to `wanted`."""
+        deadline = time.monotonic() + seconds
+        while wanted not in self.screen:
+            ready, _, _ = select.select([self.ours], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"{wanted!r} was not shown in {seconds} s; the screen: {self.screen!r}"
+            try:
+                self.screen += os.read(self.ours, 4096).decode(errors="replace")
+            except OSError as hung_up:  # EIO: the other side was closed
+                raise AssertionError(f"ended before {wanted!r}; the screen: {self.screen!r}") from hung_up
+        shown, self.screen = self.screen.split(wanted, 1)
+        return shown
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def end(self, seconds: float = 20) -> int:
+        return self.process.wait(seconds)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self.ours)
+
+
+@pytest.fixture
+def terminal(environment):
+    with contextlib.ExitStack() as stack:
+
+        def open_terminal(*command: str) -> Terminal:
+            return stack.enter_context(contextlib.closing(Terminal(["docker", *command], environment)))
+
+        yield open_terminal
+
+
+def test_run_it(terminal, image):
+    shell = terminal("run", "--rm", "-it", image, "sh")
+    shell.read_until("# ")
+    shell.type("echo $((6*7)) $(id -un)\n")
+    shell.read_until("42 root\r\n")
+    shell.read_until("# ")
+    shell.type("stty size\n")
+    shell.read_until("31 97\r\n")
+    shell.type("exit 7\n")
+    assert shell.end() == 7
+
+
+def test_a_resized_terminal(terminal, image):
+    shell = terminal("run", "--rm", "-it", image, "sh")
+    shell.read_until("# ")
+    shell.resize(20, 60)
+    time.sleep(0.5)  # the command tells the engine in its own time
+    shell.type("stty size\n")
+    shell.read_until("20 60\r\n")
+    shell.type("exit\n")
+    assert shell.end() == 0
+
+
+def test_ctrl_c(terminal, image):
+    shell = terminal("run", "--rm", "-it", image, "sh")
+    shell.read_until("# ")
+    shell.type("sleep 600\n")
+    time.sleep(0.3)
+    shell.type("\x03")
+    shell.read_until("# ")
+    shell.type("exit 5\n")
+    assert shell.end() == 5
+
+
+def test_ctrl_d_ends_the_shell(terminal, image):
+    shell = terminal("run", "--rm", "-it", image, "sh")
+    shell.read_until("# ")
+    shell.type("\x04")
+    assert shell.end() == 0
+
+
+def test_exec_it(terminal, client, image):
+    container = client.containers.run(image, OBEDIENT, detach=True)
+    shell = terminal("exec", "-it", container.id, "sh")
+    shell.read_until("# ")
+    shell.type("hostname; stty size\n")
+    shell.read_until(f"{container.id[:12]}\r\n31 97\r\n")
+    shell.type("exit 3\n")
+    assert shell.end() == 3
+
+
+def test_leaving_without_ending(terminal, client, image):
+    name = unique()
+    shell = terminal("run", "-it", "--name", name, image, "sh")
+    shell.read_until("# ")
+    shell.type("\x10\x11")  # ctrl-p, ctrl-q
+    assert shell.end() == 0
+    assert client.containers.get(name).status == "running"
+    again = terminal("attach", name)
+    again.type("echo back\n")
+    again.read_until("back\r\n")
+    again.type("exit\n")
+    assert again.end() == 0

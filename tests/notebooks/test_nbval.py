@@ -1,0 +1,58 @@
+"""Every lesson runs on every engine here, and its outputs are the stored ones."""
+
+import shutil
+
+import nbformat
+import pytest
+
+from tests.notebooks.execute import code_cells, paths, read
+from tests.notebooks.nbval_run import RUN_SECONDS, nbval
+
+pytestmark = pytest.mark.timeout(RUN_SECONDS + 30)
+
+
+def left_over(client) -> list[str]:
+    """What lessons have made and not removed: by name, as another test may be at work on the same engine."""
+    containers = [container.name or "" for container in client.containers.list(all=True, ignore_removed=True)]
+    tags = [tag for image in client.images.list() for tag in image.tags]
+    return [name for name in containers + tags if name.startswith("lab0")]
+
+
+@pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
+def test_outputs_are_the_stored_ones_twice(path, engine, client, tmp_path):
+    """Each notebook alone, from top to bottom, two times in a row, with nothing left behind."""
+    cells = len(code_cells(read(path)))
+    for _ in range(2):
+        report = nbval(path, engine.address, tmp_path)
+        assert (report.passed, report.failed) == (cells, 0), report.text
+        assert left_over(client) == []
+
+
+@pytest.fixture
+def small_notebook(tmp_path):
+    """A copy of lesson 00 with its first cells only, so that the canary is quick."""
+    notebook = read(next(path for path in paths() if path.stem == "00_start_here"))
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:4]
+    notebook.cells = cells
+    path = tmp_path / "canary.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_the_canary_lives(small_notebook, engine, client, tmp_path):
+    """Untouched, it passes."""
+    report = nbval(small_notebook, engine.address, tmp_path)
+    assert (report.passed, report.failed) == (4, 0), report.text
+
+
+def test_the_canary_sings(small_notebook, engine, client, tmp_path):
+    """With one stored output tampered with, it fails: the harness really compares."""
+    notebook = nbformat.read(small_notebook, as_version=4)
+    output = notebook.cells[3].outputs[0]
+    assert "Hello from a container" in output.text
+    output.text = output.text.replace("Hello", "Hullo")
+    tampered = shutil.copy(small_notebook, tmp_path / "tampered.ipynb")
+    nbformat.write(notebook, tampered)
+    report = nbval(tampered, engine.address, tmp_path)
+    assert (report.passed, report.failed) == (3, 1), report.text
+    assert "Hullo" in report.text
