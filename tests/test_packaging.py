@@ -36,6 +36,7 @@ COME_ALONG = {
     "jupyter_client": "jupyterlab",
     "pygments": "jupyterlab",
     "urllib3": "docker",
+    "yarl": "aiohttp",
 }
 
 

@@ -102,7 +102,8 @@ def live_shim(state: State) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (OSError, ValueError):
         return None
-    return int(pid) if stat.rpartition(")")[2].split()[19] == started else None
+    fields = stat.rpartition(")")[2].split()
+    return int(pid) if fields[19] == started and fields[0] != "Z" else None
 
 
 # ---- the engine

@@ -4,7 +4,7 @@ Text is what a terminal, a screen reader and nbval get; HTML without scripts is 
 ipywidgets is what a running notebook shows. Text and HTML are the same for the same learner's state on every engine.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,6 +15,7 @@ from labkit.lessons.material import Exercise, Outcome, Prediction, Question
 
 SIGNS = {"passed": "✓ passed", "not yet": "✗ not yet", "not tried": "○ not tried yet"}
 COLOURS = {"passed": "#2e7d32", "not yet": "#c62828", "not tried": "#757575"}
+LEFT = 'style="text-align: left"'
 LETTERS = "abcdefgh"
 LINK = '<a href="#{0}">{1}</a>'
 
@@ -25,21 +26,33 @@ class Card:
     """Something to show in a notebook: its text, its HTML and, in a running notebook, a widget."""
 
     def __init__(self, text: str, html: str, widget: MakeWidget | None = None) -> None:
-        self.text, self.html, self._widget = text, html, widget
+        self.text, self.html, self.widget = text, html, widget
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": self.text, "text/html": self.html}
-        if self._widget and get_ipython() is not None:
-            bundle = {**self._widget()._repr_mimebundle_(), **bundle}
+        if self.widget and get_ipython() is not None:
+            bundle = {**self.widget()._repr_mimebundle_(), **bundle}
         return bundle
 
 
 def box(title: str, body: str, colour: str = "#1565c0") -> str:
     """A frame with a coloured edge. The title says the same as the colour, for those who don't see it."""
     return f'<div style="border-left: 4px solid {colour}; padding: 2px 12px"><b>{escape(title)}</b>{body}</div>'
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column names the rows. Aligned by hand: Jupyter aligns to the right otherwise."""
+    head = "".join(f'<th scope="col" {LEFT}>{escape(text)}</th>' for text in heads)
+    body = [
+        f'<tr><th scope="row" {LEFT}>{escape(first)}</th>'
+        + "".join(f"<td {LEFT}>{escape(text)}</td>" for text in rest)
+        + "</tr>"
+        for first, *rest in rows
+    ]
+    return f"<table>{f'<tr>{head}</tr>' if heads else ''}{''.join(body)}</table>"
 
 
 def anchor(heading: str) -> str:
@@ -89,8 +102,7 @@ def reveal(item: Prediction, guess: str | None, fact: str) -> Card:
         verdict = "You saw it coming." if guess == fact else "Not what you guessed: the next lines say why."
     rows = [("question", item.ask), ("your guess", guess or "none"), ("what happened", fact)]
     text = "\n".join([*(f"{name + ':':<15}{value}" for name, value in rows), verdict])
-    cells = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows)
-    return Card(text, f"<table>{cells}</table><p>{verdict}</p>")
+    return Card(text, f"{table([], rows)}<p>{verdict}</p>")
 
 
 # --- exercises
@@ -204,5 +216,4 @@ def progress(rows: list[tuple[str, str, str]]) -> Card:
     """A table of lessons: the name, the exercises passed, the questions answered rightly."""
     wide = [max(len(row[column]) for row in rows) for column in range(2)]
     text = "\n".join(f"{lesson:<{wide[0]}}  {exercises:<{wide[1]}}  {quiz}" for lesson, exercises, quiz in rows)
-    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return Card(text, f"<table><tr><th>lesson</th><th>exercises</th><th>quiz</th></tr>{cells}</table>")
+    return Card(text, table(["lesson", "exercises", "quiz"], rows))

@@ -39,7 +39,7 @@ class Lesson:
         self._began = time.time()
         tasks = _count(len(self.material.exercises), "exercise")
         asked = _count(len(self.material.questions), "quiz question")
-        print(f"Lesson {self.material.number} begins on a clean engine: {tasks}, {asked}.")
+        print(f"Lesson {self.material.number} begins: {tasks}, {asked}. Nothing of an earlier run is left.")
         _warn(left)
 
     def end(self) -> None:

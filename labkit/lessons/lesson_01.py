@@ -151,11 +151,11 @@ LESSON = Material(
         ),
         Prediction(
             "disk",
-            "The image is about two megabytes, and three containers run from it. How much more disk do they use?",
+            "The image takes some megabytes, and three containers run from it. How much more disk do they use?",
             {
-                "About six megabytes: each container copies the image.": "copies",
+                "Three times as much as the image: each container copies it.": "copies",
                 "Nearly nothing, a few kilobytes at most.": "kilobytes",
-                "About two megabytes: the first one copies, the others share.": "one copy",
+                "As much as the image: the first one copies it, the others share the copy.": "one copy",
             },
         ),
         Prediction(

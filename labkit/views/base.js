@@ -109,7 +109,8 @@ function frame(el, { title, name }) {
     commands: h("div.lk-commands", { "aria-label": "What this picture asks", role: "group" }),
     voice: h("div.lk-voice", { role: "status", "aria-live": "polite" }),
   };
-  const root = h("section.lk", { "aria-label": `${title}, a live picture` });
+  // the attribute is JupyterLab's: keys pressed in here are ours, not "next cell" or "edit"
+  const root = h("section.lk", { "aria-label": `${title}, a live picture`, "data-lm-suppress-shortcuts": "true" });
   root.classList.add(`lk-view-${name}`);
   root.append(h("header.lk-header", {}, parts.title, parts.tools));
   root.append(parts.notice, parts.drawing, parts.details, parts.legend, parts.commands, parts.voice);

@@ -9,7 +9,7 @@ import html
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -111,7 +111,8 @@ class View(anywidget.AnyWidget):
     def __init__(self, client: DockerClient, containers: Sequence[Container], **traits: Any) -> None:
         self._client = client
         self._asking = threading.RLock()
-        self._watched: dict[str, float] = {}  # a drawing in a browser -> until when it counts as watched
+        self._drawn = False  # whether a browser has drawn it
+        self._watched: dict[str, float] = {}  # a drawing that is in sight -> until when it counts as watched
         self._states = tuple(observe.parse_state(container.attrs) for container in containers)
         super().__init__(**traits)
         self.refresh()
@@ -169,6 +170,10 @@ class View(anywidget.AnyWidget):
     def container_ids(self) -> frozenset[str]:
         return frozenset(state.id for state in self._states)
 
+    def wants_look(self) -> bool:
+        """Not while all its drawings are out of sight: they are brought up to date when they come back."""
+        return bool(self._watched) or not self._drawn
+
     def wants_slow_look(self) -> bool:
         now = time.monotonic()
         watched = any(until > now for until in list(self._watched.values()))
@@ -186,7 +191,12 @@ class View(anywidget.AnyWidget):
 
     def _heard(self, _view: Any, message: Mapping[str, Any], _buffers: Any) -> None:
         """The browser says that a drawing came into sight or left it."""
-        if message.get("kind") == "sight":
-            until = time.monotonic() + WATCHED_FOR if message.get("seen") else 0.0
-            self._watched[str(message.get("drawing"))] = until
+        if message.get("kind") != "sight":
+            return
+        self._drawn = True
+        drawing = str(message.get("drawing"))
+        if message.get("seen"):
+            self._watched[drawing] = time.monotonic() + WATCHED_FOR
             self._woken()
+        else:
+            self._watched.pop(drawing, None)

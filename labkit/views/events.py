@@ -31,6 +31,7 @@ class Follows(Protocol):
 
     def refresh(self) -> None: ...
     def engine_gone(self) -> None: ...
+    def wants_look(self) -> bool: ...
     def wants_slow_look(self) -> bool: ...
     def container_ids(self) -> frozenset[str]: ...
 
@@ -62,7 +63,7 @@ class Watcher:
 
     def _look(self) -> None:
         view = self._view()  # held only here, or this thread would keep it alive while it sleeps
-        if view is not None:
+        if view is not None and view.wants_look():
             try:
                 view.refresh()
             except UNREACHABLE:

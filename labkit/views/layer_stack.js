@@ -42,18 +42,23 @@ function chooser(view) {
     "aria-label": "A path: which layer does it come from?",
   });
   field.value = model.get("path") || "";
-  const send = () => {
-    model.set("path", field.value.trim());
-    model.save_changes();
-  };
+  const send = () => ask(view, field.value.trim());
   const clear = h("button.lk-clear", { type: "button", "aria-label": "Forget the path" }, "×");
   clear.onclick = () => ((field.value = ""), send(), field.focus());
   const mark = () => (clear.hidden = !field.value);
   field.oninput = mark;
   field.onchange = send;
+  field.onkeydown = (event) => event.key === "Enter" && send();
   model.on("change:path", () => ((field.value = model.get("path") || ""), mark()));
   mark();
   return h("label.lk-chooser", {}, icon("eye"), h("span", {}, "where does it come from?"), field, clear);
+}
+
+/** Ask Python where a path comes from; an empty one asks for nothing. */
+function ask(view, path) {
+  if (path === undefined) return;
+  view.model.set("path", path);
+  view.model.save_changes();
 }
 
 function legend() {
@@ -78,7 +83,7 @@ function drawRow(view, row, below, picture) {
   ];
   const order = (item) => leftmost(item, picture);
   standing.sort((a, b) => order(a) - order(b));
-  keyed(row, standing, (item) => item.key, makeColumn, (column, item) => drawColumn(view, column, item, picture));
+  keyed(row, standing, (item) => item.key, makeColumn(view), (column, item) => drawColumn(view, column, item, picture));
   row.hidden = !standing.length;
 }
 
@@ -96,7 +101,8 @@ function width(item, picture) {
   return above.reduce((sum, other) => sum + width(other, picture), 0) || 1;
 }
 
-const makeColumn = (item) => h("div.lk-column", {}, h("div.lk-row"), item.number ? makeLayer() : makeContainer());
+const makeColumn = (view) => (item) =>
+  h("div.lk-column", {}, h("div.lk-row"), item.number ? makeLayer() : makeContainer(view));
 
 function drawColumn(view, column, item, picture) {
   const [row, block] = column.children;
@@ -147,9 +153,11 @@ function drawLayer(view, block, layer, picture) {
   finds.hidden = !rows.length;
 }
 
-function makeContainer() {
+function makeContainer(view) {
   const head = h("button.lk-head", { type: "button" });
-  return h("div.lk-container.lk-block", {}, head, h("p.lk-state"), h("ul.lk-changes"), h("button.lk-more", { type: "button" }));
+  const list = h("ul.lk-changes");
+  list.onclick = (event) => ask(view, event.target.closest("li")?.title); // the same as writing it in the field
+  return h("div.lk-container.lk-block", {}, head, h("p.lk-state"), list, h("button.lk-more", { type: "button" }));
 }
 
 function drawContainer(view, block, container, picture) {
@@ -296,7 +304,6 @@ function keys(event, view) {
   else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
   else return;
   event.preventDefault();
-  event.stopPropagation(); // the notebook would take an arrow as "next cell"
 }
 
 /** What is new since the picture before, in words for a screen reader. */

@@ -130,7 +130,7 @@ def text_of(picture: Picture) -> str:
         counts = " ".join(f"{MARKS[kind]}{n}" for kind, n in container["counts"].items())
         removed = container["status"] == "removed"
         parts.append(f"{container['name']}: {'removed, its layer is gone' if removed else counts}")
-    if picture["path"]:
+    if picture["path"] and any(c["seen_in"] for c in picture["containers"]):
         found = [f"{c['name']} {c['seen_in']}" for c in picture["containers"] if c["seen_in"]]
         parts.append(f"{picture['path']}: {', '.join(found)}")
     return " | ".join(parts)
@@ -216,4 +216,3 @@ class LayerStack(base.View):
 
     def table(self) -> str:
         return table_of(self.picture)
-

@@ -222,7 +222,6 @@ function keys(event, view, tree) {
   else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
   else return;
   event.preventDefault();
-  event.stopPropagation(); // the notebook would take an arrow as "next cell", and Enter as "edit"
 }
 
 /** What is new since the picture before, in words for a screen reader. */

@@ -39,9 +39,9 @@ def namespace_owners(groups: Sequence[observe.ProcessGroup], host: Mapping[str, 
     owners: dict[tuple[str, int], str] = {}
     for group in groups:
         if group.parent is not None and group.parent.namespaces:
-            owners.update({(kind, inode): "engine" for kind, inode in group.parent.namespaces.items()})
+            owners.update(dict.fromkeys(group.parent.namespaces.items(), "engine"))
     if owners:
-        owners.update({(kind, inode): "host" for kind, inode in host.items()})
+        owners.update(dict.fromkeys(host.items(), "host"))
     for group in groups:
         for process in group.processes:
             for kind, inode in process.namespaces.items():

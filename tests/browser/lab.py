@@ -32,6 +32,9 @@ SETTINGS = {
     "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false", "checkForUpdates": false}',
 }
 READY_SECONDS = 60
+# Chromium drops what it is fetching whenever a network interface of the machine comes or goes, as those of containers
+# do. JupyterLab asks again; the console keeps the line.
+NETWORK_CAME_OR_WENT = ("ERR_NETWORK_CHANGED", "Failed to fetch")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
@@ -136,7 +139,12 @@ class Notebook:
         self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
 
     def run_before(self, source: str) -> None:
-        """Run all cells above the last one that contains `source`, and choose that one."""
+        """Run all cells above the last one that contains `source`."""
+        self.choose(source)
+        self.command("notebook:run-all-above")
+
+    def choose(self, source: str) -> None:
+        """Make the last cell that contains `source` the active one."""
         self.page.evaluate(
             """(source) => {
               const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -145,11 +153,11 @@ class Notebook:
             }""",
             source,
         )
-        self.command("notebook:run-all-above")
 
-    def run_chosen(self) -> None:
-        """Run the chosen cell and go to the next."""
-        self.command("notebook:run-cell-and-select-next")
+    def run(self, source: str) -> None:
+        """Run the last cell that contains `source`."""
+        self.choose(source)
+        self.command("notebook:run-cell")
 
     def view(self, name: str) -> Any:
         """The last drawing of a view: "stack" or "processes"."""
@@ -181,17 +189,35 @@ def opened(browser: Any, lab: Lab, path: str, **options: Any) -> Iterator[Notebo
     """Open a notebook of Lab's folder, with a kernel that is ready."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     notebook = Notebook(context.new_page())
-    notebook.page.on("console", lambda m: notebook.errors.append(m.text) if m.type == "error" else None)
-    notebook.page.on("pageerror", lambda error: notebook.errors.append(str(error)))
+    notebook.page.on("console", lambda m: note(notebook.errors, m.text) if m.type == "error" else None)
+    notebook.page.on("pageerror", lambda error: note(notebook.errors, str(error)))
     notebook.page.on("request", lambda r: None if stays_here(r.url, lab) else notebook.outside.append(r.url))
     try:
-        notebook.page.goto(f"{lab.url}/lab/tree/{path}?token={lab.token}&reset")
-        notebook.page.wait_for_function(KERNEL_READY, timeout=READY_SECONDS * 1000)
+        load(notebook.page, f"{lab.url}/lab/tree/{path}?token={lab.token}&reset")
         yield notebook
     finally:
         with contextlib.suppress(Exception):  # the page may be gone; its kernel ends with the server then
             notebook.command("notebook:shutdown-kernel")
         context.close()
+
+
+def load(page: Any, url: str) -> None:
+    """Load a page until its kernel is ready; once more when the network came or went meanwhile."""
+    from playwright.sync_api import Error
+
+    for attempt in range(3):
+        try:
+            page.goto(url)
+            page.wait_for_function(KERNEL_READY, timeout=READY_SECONDS * 500)
+            return
+        except Error:
+            if attempt == 2:
+                raise
+
+
+def note(errors: list[str], text: str) -> None:
+    if not any(sign in text for sign in NETWORK_CAME_OR_WENT):
+        errors.append(text)
 
 
 KERNEL_READY = """() => {

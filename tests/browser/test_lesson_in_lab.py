@@ -110,7 +110,7 @@ def test_axe_finds_nothing(lesson: lab.Notebook, theme: str, name: str) -> None:
 
 def test_the_views_say_when_containers_are_gone(lesson: lab.Notebook) -> None:
     """Runs last but one: the lesson's own end removes the containers."""
-    lesson.run_chosen()
+    lesson.run("lesson.end()")
     gone = lesson.view("stack").locator(".lk-gone")
     gone.nth(2).wait_for(timeout=SOON)
     assert gone.count() == 3

@@ -5,7 +5,8 @@
 
 The suite is Docker's and stays where it is: this folder has only the names of the tests that concern an engine like
 ours (tests.txt: tier, area, test id). It is run unchanged on a fresh embedded engine, or with `--host` on another.
-WARNING: it prunes containers, images, networks and volumes, and tries `swarm init`: give it an engine of its own.
+WARNING: it prunes containers, images, networks and volumes, and tries `swarm init`: give it an engine of its own, in
+a virtual machine or a network namespace of its own: a second dockerd takes the bridge `docker0` from the first.
 
 The suite wants pytest 7 or newer and `paramiko` (only for tests over ssh, which are not among ours; where it is not
 installed an empty stand-in is put in its place). It expects images called alpine:3.10, alpine:latest and

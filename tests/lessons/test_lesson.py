@@ -19,9 +19,9 @@ def lesson(progress):
 def test_a_guess_is_kept_and_shown_beside_the_fact(lesson, progress):
     assert "No guess yet." in repr(lesson.predict("disk"))
     lesson.guess("disk", "a")
-    assert "Your guess: About six megabytes" in repr(Lesson("01", NO_ENGINE, progress).predict("disk"))
+    assert "Your guess: Three times as much" in repr(Lesson("01", NO_ENGINE, progress).predict("disk"))
     shown = repr(lesson.reveal("disk", "kilobytes"))
-    assert "your guess:    About six megabytes" in shown
+    assert "your guess:    Three times as much" in shown
     assert "what happened: Nearly nothing" in shown
     assert "Not what you guessed" in shown
 
@@ -89,6 +89,55 @@ def test_text_and_html_say_the_same(lesson):
 def test_a_page_without_a_kernel_can_unfold_the_answers(lesson):
     assert lesson.quiz().html.count("<details>") == len(lesson_01.LESSON.questions)
     assert "<script" not in lesson.quiz().html
+
+
+# --- widgets: driven as a click would drive them ----------------------------------------------------
+
+
+def test_a_click_on_an_option_notes_the_guess(lesson, progress):
+    question, options, status = lesson.predict("disk").widget().children
+    options.value = options.options[0]
+    assert progress.section("01", "guesses")["disk"]["guess"] == options.options[0]
+    assert "Your guess is noted" in status.value
+    assert "How much more disk" in question.value
+
+
+def test_a_click_on_an_answer_explains_it(lesson, progress):
+    _, options, why = lesson.quiz().widget().children[0].children
+    options.value = 2
+    assert "✓ right" in why.value
+    assert progress.section("01", "answers")["what-is-it"]["right"] is True
+
+
+def test_an_answer_from_an_earlier_day_is_shown_again(lesson):
+    lesson.answer("what-is-it", "a")
+    _, options, why = lesson.quiz().widget().children[0].children
+    assert options.value == 0
+    assert "✗ not quite" in why.value
+
+
+def test_a_widget_is_made_only_where_a_notebook_can_show_it(lesson, monkeypatch):
+    view = "application/vnd.jupyter.widget-view+json"
+    assert view not in lesson.predict("disk")._repr_mimebundle_()
+    monkeypatch.setattr("labkit.lessons.cards.get_ipython", lambda: "a kernel")
+    bundle = lesson.predict("disk")._repr_mimebundle_()
+    assert {view, "text/plain", "text/html"} == set(bundle)
+    assert bundle["text/plain"] == repr(lesson.predict("disk"))
+
+
+def test_the_buttons_of_a_check_look_again_and_give_hints(client, begin):
+    lesson = begin("00")
+    shown, buttons, hints = lesson.check("guest").widget().children
+    check_again, hint = buttons.children
+    assert "not tried yet" in shown.value
+    client.containers.create("labkit/base", "true", name="lab00-guest")
+    check_again.click()
+    assert "✓ passed" in shown.value
+    hint.click()
+    assert "Hint 1 of 3" in hints.value
+
+
+# --- on an engine -----------------------------------------------------------------------------------
 
 
 def test_a_check_that_was_passed_before_says_so(begin, progress):

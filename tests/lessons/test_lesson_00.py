@@ -3,7 +3,7 @@
 import pytest
 
 from labkit.lessons import lesson_00
-from tests.lessons.attempts import assert_complete
+from tests.lessons.attempts import assert_complete, headings
 from tests.lessons.conftest import Attempt
 
 BASE = "labkit/base"
@@ -54,3 +54,5 @@ def test_wrong(attempt, client, begin):
     found = lesson.outcome(attempt.exercise)
     assert found.state == "not yet"
     assert attempt.says in found.seen
+    assert found.expected
+    assert found.look in headings(lesson_00.LESSON)

@@ -6,7 +6,7 @@ import docker
 import pytest
 
 from labkit.lessons import lesson_01
-from tests.lessons.attempts import assert_complete
+from tests.lessons.attempts import assert_complete, headings
 from tests.lessons.conftest import Attempt
 
 BASE = "labkit/base"
@@ -158,6 +158,8 @@ def test_wrong(attempt, client, begin):
     found = lesson.outcome(attempt.exercise)
     assert found.state == "not yet"
     assert attempt.says in found.seen
+    assert found.expected
+    assert found.look in headings(lesson_01.LESSON)
 
 
 def test_gone_is_remembered_once_it_was_seen(client, begin, monkeypatch):

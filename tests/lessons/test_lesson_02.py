@@ -4,7 +4,7 @@ import pytest
 
 from labkit.lessons import lesson_02
 from labkit.lessons.lesson_02 import NOTES, own_changes
-from tests.lessons.attempts import assert_complete
+from tests.lessons.attempts import assert_complete, headings
 from tests.lessons.conftest import Attempt
 
 BASE = "labkit/base"
@@ -130,6 +130,8 @@ def test_wrong(attempt, client, lesson):
     found = lesson.outcome(attempt.exercise)
     assert found.state == "not yet"
     assert attempt.says in found.seen
+    assert found.expected
+    assert found.look in headings(lesson_02.LESSON)
 
 
 def test_a_container_before_the_image_of_the_lesson(client, begin):

@@ -1,7 +1,7 @@
 """Images over HTTP: list, look, name, remove, load, save, import, commit (Docker Engine API, "Images").
 
-Pulling and building are not served: an image comes from a file (`docker load`), from a tar of a file tree
-(`docker import`) or from a container (`docker commit`).
+An image comes from a file (`docker load`), from a tar of a file tree (`docker import`), from a container
+(`docker commit`), or from a registry, for which see registry.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from labkit.engine.api.responses import json_response, no_content
 from labkit.engine.api.shapes import Labels
 from labkit.engine.api.streams import TAR, body_file, byte_stream, from_thread, progress_stream
 from labkit.engine.engine import Engine
-from labkit.engine.errors import BadParameter, NoSuchImage, NotImplemented_
+from labkit.engine.errors import BadParameter
 from labkit.engine.images.image import Image, architecture
 from labkit.engine.images.reference import normalize
 
@@ -45,8 +45,6 @@ CONFIG: dict[str, Any] = {
 """The fields that Docker shows in an image's Config, though OCI images leave most of them out."""
 
 CONFIG_SHAPE = {"Cmd": [str], "Entrypoint": [str], "Env": [str], "Labels": Labels, "User": str, "WorkingDir": str}
-
-PULL = "this engine does not pull yet; load or import it"
 
 
 # ---- looking
@@ -242,11 +240,13 @@ async def _save(engine: Engine, request: Request, names: Sequence[str]) -> web.S
 
 
 async def create(engine: Engine, request: Request) -> web.StreamResponse:
-    """POST /images/create: import a file tree (`fromSrc=-`, the tar is the body), or pull (not served)."""
-    if name := reference(request.text("fromImage"), request.text("tag")):
-        raise _no_pull(engine, name)
+    """POST /images/create: pull (`fromImage=NAME`), or import a file tree (`fromSrc=-`, the tar is the body)."""
+    if request.text("fromImage"):
+        from labkit.engine.api import registry  # loaded when somebody pulls: most lessons never do
+
+        return await registry.create(engine, request)
     if request.text("fromSrc") != "-":
-        raise BadParameter("a source is needed: fromSrc=- with a tar as the body; this engine fetches nothing")
+        raise BadParameter("a source is needed: fromImage=NAME, or fromSrc=- with a tar as the body")
     return await progress_stream(request, _importing(engine, request))
 
 
@@ -256,16 +256,6 @@ async def _importing(engine: Engine, request: Request) -> AsyncIterator[dict[str
     image = await asyncio.to_thread(engine.images.import_tar, body_file(request), name, _changes(request), message)
     _tell(engine, "import", image, normalize(name) if name else image.id)
     yield {"status": image.id}
-
-
-def _no_pull(engine: Engine, name: str) -> Exception:
-    # "No such image" is what the SDK makes ImageNotFound of
-    short = normalize(name)
-    try:
-        engine.images.get(short)
-    except NoSuchImage:
-        return NoSuchImage(f"{short} ({PULL})")
-    return NotImplemented_(f"{short} is here and stays as it is: {PULL}")
 
 
 def _changes(request: Request) -> list[str]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import json_response
-from labkit.engine.containers import timestamps
-from labkit.engine.engine import NETWORKS, Engine
+from labkit.engine.containers import timestamps, views
+from labkit.engine.containers.record import Container
+from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter, Forbidden, NotFound
 
 Network = dict[str, Any]
+
+DRIVERS = {"bridge": "bridge", "host": "host", "none": "null"}
 
 # filter of `GET /networks` -> does this network have the value? A network passes with one value of each filter.
 FILTERS: dict[str, Callable[[Network, str], bool]] = {
@@ -29,7 +32,7 @@ FILTERS: dict[str, Callable[[Network, str], bool]] = {
 
 def networks(engine: Engine) -> list[Network]:
     """The networks as `GET /networks` shows them."""
-    return [_network(engine, name, id_) for name, id_ in engine.network_ids.items()]
+    return [_network(engine, name, id_) for name, id_ in engine.containers.network_ids().items()]
 
 
 def _network(engine: Engine, name: str, id_: str) -> Network:
@@ -40,7 +43,7 @@ def _network(engine: Engine, name: str, id_: str) -> Network:
         "Id": id_,
         "Created": timestamps.NEVER,
         "Scope": "local",
-        "Driver": NETWORKS[name],
+        "Driver": DRIVERS[name],
         "EnableIPv6": False,
         "IPAM": {"Driver": "default", "Options": None, "Config": pool},
         "Internal": False,
@@ -85,17 +88,25 @@ async def list_networks(engine: Engine, request: Request) -> web.Response:
 async def inspect(engine: Engine, request: Request) -> web.Response:
     """GET /networks/{id}: with the containers that are connected now."""
     network = find(engine, request.path["id"])
-    if network["Name"] == "bridge":
-        network["Containers"] = {c.id: _member(c.name, c.endpoint) for c in engine.containers.all() if c.endpoint}
+    network["Containers"] = {c.id: _member(c.name, own) for c, own in _connected(engine, network["Name"])}
     return json_response(network)
 
 
-def _member(name: str, endpoint: Mapping[str, Any]) -> dict[str, str]:
+def _connected(engine: Engine, name: str) -> Iterator[tuple[Container, dict[str, Any]]]:
+    """The running containers on a network, each with its own settings there."""
+    ids = engine.containers.network_ids()
+    for container in engine.containers:
+        own = views.networks(container, ids).get(name)
+        if own is not None and container.state.has_process:
+            yield container, own
+
+
+def _member(name: str, own: Mapping[str, Any]) -> dict[str, str]:
     return {
         "Name": name,
-        "EndpointID": "",
-        "MacAddress": endpoint.get("mac", ""),
-        "IPv4Address": f"{endpoint['ip']}/{endpoint['prefix']}" if endpoint.get("ip") else "",
+        "EndpointID": own["EndpointID"],
+        "MacAddress": own["MacAddress"],
+        "IPv4Address": f"{own['IPAddress']}/{own['IPPrefixLen']}" if own["IPAddress"] else "",
         "IPv6Address": "",
     }
 

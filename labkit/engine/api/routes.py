@@ -61,7 +61,7 @@ ROUTES = (
     Route("POST", "/images/create", "images.create", "import an image, or pull one"),
     Route("GET", "/images/{name}/json", "images.inspect", "inspect an image"),
     Route("GET", "/images/{name}/history", "images.history", "list how an image was made"),
-    Route("POST", "/images/{name}/push", None, "push an image"),
+    Route("POST", "/images/{name}/push", "registry.push_image", "push an image"),
     Route("POST", "/images/{name}/tag", "images.tag", "tag an image"),
     Route("DELETE", "/images/{name}", "images.remove", "remove an image"),
     Route("GET", "/images/search", None, "search a registry"),
@@ -72,7 +72,7 @@ ROUTES = (
     Route("POST", "/images/load", "images.load", "load images"),
     Route("POST", "/build", None, "build an image"),
     Route("POST", "/build/prune", "absent.prune_build_cache", "remove the build cache"),
-    Route("GET", "/distribution/{name}/json", None, "ask a registry about an image"),
+    Route("GET", "/distribution/{name}/json", "registry.inspect", "ask a registry about an image"),
     # system
     Route("GET", "/_ping", "system.ping", "answer OK"),
     Route("HEAD", "/_ping", "system.ping", "answer OK, without the word"),
@@ -80,7 +80,7 @@ ROUTES = (
     Route("GET", "/info", "system.info", "tell about the engine and its host"),
     Route("GET", "/events", "system.events", "follow what happens"),
     Route("GET", "/system/df", "system.disk_usage", "tell what takes the disk"),
-    Route("POST", "/auth", None, "log in to a registry"),
+    Route("POST", "/auth", "registry.login", "log in to a registry"),
     Route("POST", "/session", None, "open a session for BuildKit"),
     # networks
     Route("GET", "/networks", "networks.list_networks", "list networks"),

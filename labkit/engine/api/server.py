@@ -71,7 +71,7 @@ def _handler(name: str) -> Handler:
 
 def _redirect(http: web.BaseRequest) -> web.Response | None:
     """301 to the clean form of a path with `//`, `/./` or `/../` in it, as Go's router does."""
-    path = http.path
+    path = http.rel_url.raw_path
     clean = posixpath.normpath(path).replace("//", "/")
     if path in (clean, clean + "/"):
         return None
@@ -113,6 +113,8 @@ class Api:
 
     async def _route(self, request: Request) -> web.StreamResponse:
         http = request.http
+        if http.headers.get("Expect", "").lower() == "100-continue" and http.transport is not None:
+            http.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.api_version, path = split_version(http.path)
         found = routes.find(http.method, path)
         if found is None:

@@ -186,3 +186,15 @@ def moves() -> list[tuple[str, str, str, str]]:
         for state, found in row.items()
         if isinstance(found, Move)
     ]
+
+
+def check_attach(state: str, container_id: str, name: str) -> None:
+    """Raise Docker's error where nobody may attach: a paused container could not answer. Before a start one may."""
+    refusals = {
+        "paused": Refusal(Conflict, "Container {id} is paused, unpause the container before attach"),
+        "restarting": IS_RESTARTING,
+        "removing": BEING_REMOVED,
+        "dead": LEAVING,
+    }
+    if refusal := refusals.get(state):
+        raise refusal.to_error(container_id, name)

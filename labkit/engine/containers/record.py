@@ -76,6 +76,8 @@ class Container:
     attaching: list[Attachment] = field(default_factory=list, repr=False, compare=False)
     """Who attached before the start: handed over when the process is made."""
     execs: dict[str, Exec] = field(default_factory=dict, repr=False, compare=False)
+    held: bool = field(default=False, repr=False, compare=False)
+    """A restart is under way: the exit in the middle of it does not remove the container (`--rm`)."""
     restart_delay: float = field(default=0.0, repr=False, compare=False)
     restarting: asyncio.Task[None] | None = field(default=None, repr=False, compare=False)
 
@@ -121,7 +123,7 @@ class Container:
 _KEPT = tuple(
     f.name
     for f in fields(Container)
-    if f.name not in {"lock", "waiters", "attaching", "execs", "restart_delay", "restarting"}
+    if f.name not in {"lock", "waiters", "attaching", "execs", "held", "restart_delay", "restarting"}
 )
 
 

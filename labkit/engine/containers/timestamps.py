@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 import re
 import time
 from datetime import UTC, datetime
+
+from labkit.engine.errors import BadParameter
 
 NEVER = "0001-01-01T00:00:00Z"
 """Go's zero time: what Docker says for "has not happened yet"."""
@@ -38,6 +41,24 @@ def parse(text: str) -> float:
     else:
         seconds = int(datetime.fromisoformat(day + zone).astimezone(UTC).timestamp())
     return seconds + int((fraction or "").ljust(9, "0")) / SECOND
+
+
+_GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def moment(text: str, now: float | None = None) -> float:
+    """What a client means by `until`: seconds since 1970, a time of RFC 3339, or `10m` for ten minutes ago."""
+    with contextlib.suppress(ValueError):
+        return float(text)
+    parts = _GO_DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        ago = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        return (time.time() if now is None else now) - ago
+    try:
+        return parse(text)
+    except ValueError as wrong:
+        raise BadParameter(f'invalid time "{text}": give a unix time, RFC 3339 or a duration') from wrong
 
 
 def in_words(seconds: float) -> str:

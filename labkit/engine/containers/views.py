@@ -154,7 +154,7 @@ def network_settings(container: Container, around: Around) -> Json:
         "HairpinMode": False,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,
-        "Ports": {port: None for port in container.config.get("ExposedPorts") or {}} if pid else {},
+        "Ports": dict.fromkeys(container.config.get("ExposedPorts") or {}) if pid else {},
         "SecondaryIPAddresses": None,
         "SecondaryIPv6Addresses": None,
         "EndpointID": on_bridge.get("EndpointID", ""),

@@ -86,6 +86,7 @@ class _Unpacker:
     rules: Rules
     done: Extracted = field(default_factory=Extracted)
     _made: set[str] = field(default_factory=set)  # only for `deletes`: this layer's own files are not covered by it
+    _covered: set[str] = field(default_factory=set)  # where this layer's whiteouts are
     _folders: dict[str, tuple[tarfile.TarInfo, tuple[int, int]]] = field(default_factory=dict)
     _open: tuple[str, int] | None = None  # the last entry's folder; most neighbours share it
 
@@ -129,22 +130,23 @@ class _Unpacker:
         """The folder that an entry stands in, made if missing. Valid until the next call."""
         path = "/".join(self.base + parts)
         if not (self._open and self._open[0] == path):
+            for height in range(1, len(parts) + 1) if self._covered else ():
+                self._uncover(parts[:height])
             fd = beneath.make_folders(self.root, self.base + parts)
             self.close()
             self._open = (path, fd)
         assert self._open
         return self._open[1]
 
-    def _clear(self, folder: int, name: str, entry: Entry) -> os.stat_result | None:
-        """Take away what stands where `entry` goes, unless both are folders; return what was there."""
+    def _clear(self, folder: int, name: str, entry: Entry) -> None:
+        """Take away what stands where `entry` goes, unless both are folders."""
         there = beneath.lstat(folder, name)
         if there is None or (stat.S_ISDIR(there.st_mode) and entry.info.isdir()):
-            return there
+            return
         if self.rules.keep_kind and stat.S_ISDIR(there.st_mode) != entry.info.isdir():
             old, new = ("directory", "non-directory") if stat.S_ISDIR(there.st_mode) else ("non-directory", "directory")
             raise BadArchive(f"cannot overwrite {old} with {new}", entry.name)
         beneath.remove_tree(folder, name)
-        return there
 
     # --- what ----------------------------------------------------------------------------------------------------
     def _root_entry(self, entry: Entry) -> None:
@@ -158,14 +160,13 @@ class _Unpacker:
         make = next((make for kind, make in _MAKERS if kind(entry.info)), None)
         if make is None:
             raise BadArchive(f"a kind of file that is unknown here ({entry.info.type!r})", entry.name)
+        if entry.info.isdir():
+            self._uncover(entry.parts)
         folder, name = self._folder(entry.parts[:-1]), entry.parts[-1]
-        there = self._clear(folder, name, entry)
+        self._clear(folder, name, entry)
         if self.rules.deletes:
             self._made.update("/".join(entry.parts[:n]) for n in range(1, len(entry.parts) + 1))
         make(self, folder, name, entry)
-        if there is not None and whiteouts.is_whiteout(there) and entry.info.isdir() and self.rules.layer:
-            with beneath.opened(folder, name, resolve=beneath.NO_LINKS) as fd:
-                whiteouts.make_opaque(fd, self.rules.userxattr)  # covered, then made anew: the old content stays hidden
 
     def _make_folder(self, folder: int, name: str, entry: Entry) -> None:
         if beneath.lstat(folder, name) is None:
@@ -269,12 +270,12 @@ class _Unpacker:
         if name in ("", ".", ".."):
             raise BadArchive("a whiteout of nothing", entry.name)
         if self.rules.deletes:
-            if "/".join([*above, name]) not in self._made:
-                beneath.remove_tree(folder, name)
+            self._delete_old(folder, [*above, name])
             return
         there = beneath.lstat(folder, name)
         if there is None:
             whiteouts.make_whiteout(folder, name)
+            self._covered.add("/".join([*above, name]))
         elif stat.S_ISDIR(there.st_mode):  # made by this layer, which a whiteout of the same layer doesn't delete
             with beneath.opened(folder, name, resolve=beneath.NO_LINKS) as fd:
                 whiteouts.make_opaque(fd, self.rules.userxattr)
@@ -285,12 +286,27 @@ class _Unpacker:
             return
         with beneath.opened(folder, ".", os.O_RDONLY | os.O_DIRECTORY) as listable:
             for name in os.listdir(listable):
-                path, there = [*above, name], beneath.lstat(folder, name)
-                if "/".join(path) not in self._made:
-                    beneath.remove_tree(folder, name)
-                elif there and stat.S_ISDIR(there.st_mode):
-                    with beneath.opened(folder, name, resolve=beneath.NO_LINKS) as inner:
-                        self._cover_all(inner, path)
+                self._delete_old(folder, [*above, name])
+
+    def _delete_old(self, folder: int, path: list[str]) -> None:
+        """Delete what layers below left at a path, and keep what this one made there."""
+        there = beneath.lstat(folder, path[-1])
+        if "/".join(path) not in self._made:
+            beneath.remove_tree(folder, path[-1])
+        elif there and stat.S_ISDIR(there.st_mode):
+            with beneath.opened(folder, path[-1], resolve=beneath.NO_LINKS) as inner:
+                self._cover_all(inner, path)
+
+    def _uncover(self, parts: list[str]) -> None:
+        """Put a folder where this layer's own whiteout is; what the layers below had in it stays hidden."""
+        path = "/".join(parts)
+        if path in self._covered:
+            self._covered.remove(path)
+            folder = self._folder(parts[:-1])
+            os.unlink(parts[-1], dir_fd=folder)
+            os.close(beneath.make_folders(folder, [parts[-1]]))
+            with beneath.opened(folder, parts[-1], resolve=beneath.NO_LINKS) as fd:
+                whiteouts.make_opaque(fd, self.rules.userxattr)
 
 
 def _times(info: tarfile.TarInfo) -> tuple[int, int]:

@@ -36,13 +36,13 @@ KINDS: dict[int, tuple[bytes | None, int]] = {
 GO_BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 
 
-def pack(root_fd: int, path: str, *, top: str | None = None) -> Iterator[bytes]:
+def pack(root_fd: int, path: str, *, top: str | None = None, exact_times: bool = False) -> Iterator[bytes]:
     """The file or folder at `path` as a tar whose top name is `top`, or else the path's last part.
 
-    With top="" a folder's content stands at the archive's own root, as `docker export` has it. Raises
-    FileNotFoundError at the first piece. Source: Docker API ContainerArchive.
+    With top="" a folder's content stands at the archive's own root, as `docker export` has it. `exact_times` keeps
+    fractions of seconds. Raises FileNotFoundError at the first piece. Source: Docker API ContainerArchive.
     """
-    packer = Packer()
+    packer = Packer(exact_times)
     with beneath.opened(root_fd, path, _last_flags(path), beneath.IN_ROOT) as fd:
         there = os.fstat(fd)
         name = base_name(path) if top is None else top
@@ -163,6 +163,7 @@ def content(root: int, path: str) -> dict[str, os.stat_result]:
 class Packer:
     """Turns files into tar entries, and remembers those with several names: the second becomes a hard link."""
 
+    exact_times: bool = False
     _first_names: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def add(self, root: int, path: str, name: str) -> Iterator[bytes]:
@@ -221,6 +222,8 @@ class Packer:
         if info.type in (tarfile.CHRTYPE, tarfile.BLKTYPE):
             info.devmajor, info.devminor = os.major(there.st_rdev), os.minor(there.st_rdev)
         info.pax_headers = {XATTR + key: value for key, value in (xattrs or {}).items()}
+        if self.exact_times:
+            info.pax_headers["mtime"] = f"{info.mtime}.{there.st_mtime_ns % 10**9:09}"
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 

@@ -17,11 +17,13 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, BinaryIO, NoReturn, Protocol
+from functools import partial
+from typing import IO, BinaryIO, NoReturn, Protocol, TypeVar
 
 from labkit.engine.errors import BadParameter
 
 XATTR = "SCHILY.xattr."  # how tar(5) writes an extended attribute: a pax record with this prefix
+_Result = TypeVar("_Result")
 _CHUNK = 1 << 18
 _XZ_MEMORY = 128 << 20  # an xz file chooses how much memory its reader needs
 
@@ -95,7 +97,7 @@ def entries(stream: Readable, limits: Limits = LIMITS) -> Iterator[Entry]:
 def _parse(gate: _Gate, limits: Limits) -> Iterator[Entry]:
     if not gate.ready():
         return
-    with tarfile.open(fileobj=_as_file(gate), mode="r|", bufsize=_CHUNK, tarinfo=_Strict, errorlevel=2) as tar:
+    with gate.header(partial(tarfile.open, fileobj=_as_file(gate), mode="r|", bufsize=_CHUNK, tarinfo=_Strict)) as tar:
         number = 0
         while info := gate.header(tar.next):
             number += 1
@@ -173,7 +175,7 @@ class _Gate:
         self.taken += len(data)
         return data
 
-    def header(self, read: Callable[[], tarfile.TarInfo | None]) -> tarfile.TarInfo | None:
+    def header(self, read: Callable[[], _Result]) -> _Result:
         """Run `read` with no more input than a header may have (and tarfile's read-ahead)."""
         self._header_left = self.limits.header + _CHUNK
         try:

@@ -80,7 +80,7 @@ def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder's content, with owners, modes, links and attributes: one archive, packed and unpacked at once."""
     with beneath.opened_folder(source) as old, beneath.opened_folder(target) as new:
         os.chmod(target, os.stat(source).st_mode & 0o7777)
-        extract(_Pipe(pack(old, "/", top="")), new, devices=True, limits=_OWN_COPY)
+        extract(_Pipe(pack(old, "/", top="", exact_times=True)), new, devices=True, limits=_OWN_COPY)
 
 
 class _Pipe(io.RawIOBase):

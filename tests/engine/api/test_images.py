@@ -10,10 +10,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
-from labkit.engine.api import server
+from labkit.engine.api import registry, server
 from labkit.engine.api.image_filters import choose, dangling
 from labkit.engine.api.images import reference
+from labkit.engine.api.request import Request
+from labkit.engine.api.responses import json_response
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter, NoSuchImage
 from labkit.engine.events import Events
@@ -209,13 +212,12 @@ async def test_load_streams_and_tells(ask: Ask) -> None:
     assert ask.told() == [("load", "app:1")]
 
 
-async def test_a_pull_is_refused_in_words_that_clients_know(ask: Ask) -> None:
-    status, got = await ask("POST", "/images/create?fromImage=docker.io/library/nosuch&tag=latest")
-    assert (status, got["message"]) == (
-        404,
-        "No such image: nosuch:latest (this engine does not pull yet; load or import it)",
-    )
-    assert (await ask("POST", "/images/create?fromImage=app&tag=1"))[0] == 501
+async def test_a_pull_is_the_registrys_affair(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def create(engine: Engine, request: Request) -> web.Response:
+        return json_response({"status": f"Pulling {request.text('fromImage')}"})
+
+    monkeypatch.setattr(registry, "create", create)
+    assert await ask("POST", "/images/create?fromImage=busybox") == (200, {"status": "Pulling busybox"})
     assert (await ask("POST", "/images/create?fromSrc=http://x/y.tar"))[0] == 400
 
 

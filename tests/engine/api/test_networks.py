@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -11,11 +12,19 @@ from typing import Any, cast
 import pytest
 
 from labkit.engine.api import server
+from labkit.engine.containers.record import Container, State
 from labkit.engine.engine import Engine
 from labkit.engine.events import Events
 from tests.engine.api.harness import Client
 
 Ask = Callable[[str, str], Awaitable[tuple[int, Any]]]
+
+
+class Manager(list[Any]):
+    """As much of a containers' manager as the handlers need."""
+
+    def network_ids(self) -> dict[str, str]:
+        return {name: hashlib.sha256(name.encode()).hexdigest() for name in ("bridge", "host", "none")}
 
 
 @pytest.fixture
@@ -24,8 +33,10 @@ async def ask(tmp_path: Path) -> AsyncIterator[Ask]:
     bridge = SimpleNamespace(describe=lambda: described)
     nothing = cast(Any, None)
     engine = Engine(nothing, Events(), nothing, nothing, nothing, cast(Any, bridge), id="e1")
-    web = SimpleNamespace(id="c1", name="web", endpoint={"ip": "172.31.0.2", "prefix": 16, "mac": "02:42:ac:1f:00:02"})
-    engine.containers = cast(Any, SimpleNamespace(all=lambda: [web, SimpleNamespace(id="c2", name="off", endpoint={})]))
+    address = {"ip": "172.31.0.2", "prefix": 16, "mac": "02:42:ac:1f:00:02"}
+    web = Container("c1", "web", "", "", {}, {}, endpoint=address, state=State("running"))
+    alone = Container("c2", "alone", "", "", {}, {"NetworkMode": "none"}, state=State("running"))
+    engine.containers = cast(Any, Manager([web, alone, Container("c3", "off", "", "", {}, {})]))
     running = await server.start(engine, server.listen(tmp_path / "s"))
 
     async def ask(method: str, url: str) -> tuple[int, Any]:
@@ -56,6 +67,7 @@ async def test_a_network_is_found_by_name_id_and_beginning_of_its_id(ask: Ask) -
 async def test_a_network_shows_who_is_connected(ask: Ask) -> None:
     connected = (await ask("GET", "/networks/bridge"))[1]["Containers"]
     assert {key: value["IPv4Address"] for key, value in connected.items()} == {"c1": "172.31.0.2/16"}
+    assert list((await ask("GET", "/networks/none"))[1]["Containers"]) == ["c2"]
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,15 @@ async def test_a_body_that_is_too_big(path: Path) -> None:
     assert "1048576" in got["message"]
 
 
+async def test_a_client_that_waits_for_leave_to_send_its_body_gets_it(path: Path) -> None:
+    client = await Client.connect(path)
+    head = JSON | {"Expect": "100-continue", "Content-Length": "2"}
+    assert (await client.ask("POST", "/containers/create", head))[0] == 100
+    client.writer.write(b"{}")
+    assert (await client.reader.readline()).startswith(b"HTTP/1.1 201")
+    client.close()
+
+
 async def test_a_slow_client_delays_nobody(path: Path) -> None:
     slow = await Client.connect(path)
     slow.writer.write(b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 100\r\n\r\n{")

@@ -1,0 +1,95 @@
+"""`docker create`: from a request to a record and a read-write layer. Nothing runs yet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from labkit.engine.containers import body as bodies
+from labkit.engine.containers import checks, defaults, mounts, spec, timestamps
+from labkit.engine.containers.names import check_name, random_name
+from labkit.engine.containers.record import Container
+from labkit.engine.errors import BadParameter, ServerError
+from labkit.engine.images.image import Image
+from labkit.runtime import cgroups
+
+if TYPE_CHECKING:
+    from labkit.engine.engine import Engine
+
+Json = dict[str, Any]
+
+
+def create(engine: Engine, body: Mapping[str, Any], name: str = "") -> tuple[Container, list[str]]:
+    """The new container and Docker's warnings. `body` has the shape bodies.CREATE, `name` may be empty.
+
+    Raises NoSuchImage, BadParameter, Conflict, NotImplemented_.
+    """
+    if not body:
+        raise BadParameter("Config cannot be empty in order to create a container")
+    image = engine.images.get(str(body.get("Image") or "")) if body.get("Image") else None
+    if image is None:
+        raise BadParameter("no image was given: the field Image of the request is empty")
+    container = make(engine, body, image)
+    container.name = check_name(name) if name else random_name(engine.containers.names())
+    engine.containers.check_free(container.name)
+    _store(engine, container, image)
+    engine.containers.tell(container, "create")
+    missing = cgroups.missing(spec.resources(container.host_config))
+    return container, checks.warnings(container.config, [one for one in missing if one != "devices"])
+
+
+def make(engine: Engine, body: Mapping[str, Any], image: Image) -> Container:
+    """The record for a request, checked; no name yet."""
+    container_id = new_id()
+    config = bodies.config(body, image.config.get("config") or {}, container_id)
+    asked = {name: value for name, value in (body.get("HostConfig") or {}).items() if value is not None}
+    host = defaults.host_config({**asked, **_words(asked)})
+    checks.check_config(config)
+    checks.check_host_config(host)
+    endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    checks.check_networking(endpoints)
+    _resolve_modes(engine, host)
+    found = mounts.mounts(host)
+    mounts.check_volumes(body.get("Volumes") or {}, found, host.get("Tmpfs") or {})
+    return Container(container_id, "", timestamps.now(), image.id, config, host, endpoints, found)
+
+
+def _words(host: Mapping[str, Any]) -> Json:
+    return {name: bodies.words(host[name]) for name in ("CapAdd", "CapDrop") if name in host}
+
+
+def _resolve_modes(engine: Engine, host: Json) -> None:
+    """`container:NAME` becomes `container:ID`, as names change. Raises BadParameter where there is none."""
+    for field in ("NetworkMode", "PidMode", "IpcMode"):
+        kind, _, ref = (host[field] or "").partition(":")
+        if kind == "container":
+            other = engine.containers.find(ref)
+            if other is None:
+                raise BadParameter(f"No such container: {ref}")
+            host[field] = f"container:{other.id}"
+
+
+def new_id() -> str:
+    """64 hex digits, of which the first twelve are not all decimal: those would look like a number as a hostname."""
+    while (made := os.urandom(32).hex())[:12].isdigit():
+        pass
+    return made
+
+
+def _store(engine: Engine, container: Container, image: Image) -> None:
+    """The layer first, the record last: what has no record was never there, and is swept up at the next start."""
+    folder = engine.containers.folder(container)
+    try:
+        engine.driver.create(container.id, image)
+        os.mkdir(folder, 0o700)
+        engine.containers.save(container)
+    except OSError as refused:
+        engine.driver.remove(container.id)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ServerError(
+            f"cannot store the new container in {engine.state.root}: {refused}; "
+            "free some space (labkit clean), or give the engine another state folder"
+        ) from refused
+    engine.containers.add(container)

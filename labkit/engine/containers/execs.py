@@ -1,0 +1,177 @@
+"""`docker exec`: a further process in a running container.
+
+It is prepared first (`POST /containers/{id}/exec`) and started later, once. Execs live in memory only: they are
+forgotten with their container, and with the API process, whose end they outlive as processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labkit.engine.api.shapes import Shape
+from labkit.engine.containers import lifecycle, spec, start
+from labkit.engine.containers.record import Container
+from labkit.engine.errors import ApiError, BadParameter, Conflict, NoSuchExec, ServerError
+from labkit.runtime.create import RuntimeFailed
+
+if TYPE_CHECKING:
+    from labkit.engine.engine import Engine
+    from labkit.engine.shim.client import Attachment
+
+Json = dict[str, Any]
+
+CREATE: Shape = {
+    "AttachStdin": bool,
+    "AttachStdout": bool,
+    "AttachStderr": bool,
+    "Tty": bool,
+    "Cmd": (str, [str]),
+    "Env": [str],
+    "User": str,
+    "WorkingDir": str,
+    "Privileged": bool,
+    "DetachKeys": str,
+    "ConsoleSize": [int],
+}
+START: Shape = {"Detach": bool, "Tty": bool, "ConsoleSize": [int]}
+
+FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
+
+
+@dataclass
+class Exec:
+    """One exec: what was asked, and how far it is. `asked` is the body of its creation."""
+
+    id: str
+    container_id: str
+    asked: Json
+    running: bool = False
+    exit_code: int | None = None
+    pid: int = 0
+
+    @property
+    def command(self) -> list[str]:
+        cmd = self.asked.get("Cmd") or []
+        return [cmd] if isinstance(cmd, str) else list(cmd)
+
+    @property
+    def title(self) -> str:
+        """What events say after `exec_create:`."""
+        return " ".join(self.command)
+
+
+def create(engine: Engine, container: Container, asked: Json) -> Exec:
+    """Prepare an exec. Raises Conflict where the container does not run, BadParameter without a command."""
+    made = Exec(os.urandom(32).hex(), container.id, asked)
+    if not made.command:
+        raise BadParameter("No exec command specified")
+    lifecycle.check("exec", container.state.status, container.id, container.name)
+    container.execs[made.id] = made
+    engine.containers.tell(container, f"exec_create: {made.title}", execID=made.id)
+    return made
+
+
+def find(engine: Engine, exec_id: str) -> tuple[Container, Exec]:
+    """An exec and its container. Raises NoSuchExec."""
+    for container in engine.containers:
+        if exec_id in container.execs:
+            return container, container.execs[exec_id]
+    raise NoSuchExec(exec_id)
+
+
+def check_start(container: Container, one: Exec) -> None:
+    """Whether it may be started now. Raises Conflict."""
+    if one.running:
+        raise Conflict(f"Error: Exec command {one.id} is already running")
+    if one.exit_code is not None:
+        raise Conflict(f"Error: Exec command {one.id} has already run")
+    lifecycle.check("exec", container.state.status, container.id, container.name)
+
+
+async def run(
+    engine: Engine,
+    container: Container,
+    one: Exec,
+    *,
+    tty: bool,
+    console_size: Sequence[int] | None = None,
+    attach: Sequence[Attachment] = (),
+) -> None:
+    """Start it; returns when the process has become the program. Raises BadParameter, ServerError."""
+    check_start(container, one)
+    one.running = True
+    engine.containers.tell(container, f"exec_start: {one.title}", execID=one.id)
+    try:
+        process = _process(engine, container, one, tty, console_size)
+        one.pid = await engine.shim.exec(
+            container.id, one.id, process, open_stdin=bool(one.asked.get("AttachStdin")), attach=attach
+        )
+    except (RuntimeFailed, OSError, ApiError) as failure:
+        one.running = False
+        error, one.exit_code = _translate(failure, one.command)
+        raise error from failure
+    finally:
+        for attachment in attach:
+            attachment.sock.close()
+
+
+def _process(engine: Engine, container: Container, one: Exec, tty: bool, console_size: Sequence[int] | None) -> Json:
+    who = start.identity(engine, container, one.asked.get("User") or None)
+    asked = {**one.asked, "Cmd": one.command, "Tty": tty}
+    if console_size:
+        asked["ConsoleSize"] = console_size
+    return spec.exec_process(asked, container.config, container.host_config, who, container.id)
+
+
+def _translate(failure: Exception, command: list[str]) -> tuple[ApiError, int]:
+    if isinstance(failure, ApiError):
+        return failure, start.NOT_EXECUTABLE
+    words = start.explain(failure, command)
+    code = start.exit_code(words)
+    kind = ServerError if code == start.FAILED else BadParameter
+    return kind(f"{FAILED}{words}: unknown"), start.NOT_EXECUTABLE if code == start.FAILED else code
+
+
+def ended(engine: Engine, container: Container, exec_id: str, status: int) -> None:
+    """The shim says that an exec's process is over."""
+    one = container.execs.get(exec_id)
+    if one is None or one.exit_code is not None:
+        return
+    one.running, one.exit_code = False, status
+    engine.containers.tell(container, "exec_die", execID=exec_id, exitCode=status)
+
+
+def container_ended(engine: Engine, container: Container) -> None:
+    """With a container's first process all others are killed by the kernel: pid_namespaces(7)."""
+    for one in container.execs.values():
+        if one.running:
+            ended(engine, container, one.id, 137)
+
+
+def inspect(one: Exec) -> Json:
+    """`GET /exec/{id}/json`."""
+    entrypoint, *arguments = one.command
+    process = {
+        "tty": bool(one.asked.get("Tty")),
+        "entrypoint": entrypoint,
+        "arguments": arguments,
+        "privileged": bool(one.asked.get("Privileged")),
+    }
+    if one.asked.get("User"):
+        process["user"] = one.asked["User"]
+    return {
+        "ID": one.id,
+        "Running": one.running,
+        "ExitCode": one.exit_code,
+        "ProcessConfig": process,
+        "OpenStdin": bool(one.asked.get("AttachStdin")),
+        "OpenStderr": bool(one.asked.get("AttachStderr")),
+        "OpenStdout": bool(one.asked.get("AttachStdout")),
+        "CanRemove": False,
+        "ContainerID": one.container_id,
+        "DetachKeys": one.asked.get("DetachKeys") or "",
+        "Pid": one.pid,
+    }

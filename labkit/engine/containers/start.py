@@ -1,0 +1,282 @@
+"""`docker start`: OCI's create and start, with the network plugged in between.
+
+    shim.create   clone into new namespaces; the child builds its file tree and waits
+    network       a cable into the child's network namespace
+    shim.start    the child becomes the program
+
+What fails is undone, and the record keeps why: State.Error, and the exit code that a shell would give.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from labkit.engine.containers import files, lifecycle, mounts, spec, users, views
+from labkit.engine.containers.record import Container
+from labkit.engine.containers.roots import running_root
+from labkit.engine.errors import ApiError, BadParameter, Conflict, NoSuchContainer, ServerError
+from labkit.engine.network import Endpoint
+from labkit.engine.state import boot_id
+from labkit.runtime.create import RuntimeFailed
+
+if TYPE_CHECKING:
+    from labkit.engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+LOG_FILES, LOG_BYTES = 3, 10 << 20
+"""A container's log is bounded, unlike Docker's: a lesson must not fill a disk."""
+
+_SIZES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_JOINS = {"NetworkMode": "network", "PidMode": "pid", "IpcMode": "ipc"}
+_PROC_NAMES = {"network": "net", "pid": "pid", "ipc": "ipc"}
+
+
+async def start(engine: Engine, container: Container) -> None:
+    """Start a created or exited container. Raises NotModified, Conflict, BadParameter, ServerError."""
+    async with container.lock:
+        lifecycle.check("start", container.state.status, container.id, container.name)
+        await run(engine, container)
+
+
+async def run(engine: Engine, container: Container) -> None:
+    """Bring a container up; the caller holds its lock and has checked the move."""
+    container.stopped_by_user = False
+    try:
+        await _bring_up(engine, container)
+    except (RuntimeFailed, OSError, ApiError) as failure:
+        error, code = translate(failure, views.command(container))
+        await _undo(engine, container)
+        container.failed(code, error.message)
+        engine.containers.try_save(container)
+        raise error from failure
+    engine.containers.try_save(container)
+    engine.containers.tell(container, "start")
+
+
+async def _bring_up(engine: Engine, container: Container) -> None:
+    config = prepare(engine, container)
+    pid = await engine.shim.create(
+        container.id,
+        config,
+        engine.driver.rootfs(container.id),
+        log=log_options(engine, container),
+        exit_file=f"{engine.containers.folder(container)}/exit.json",
+        open_stdin=bool(container.config.get("OpenStdin")),
+        stdin_once=bool(container.config.get("StdinOnce")),
+        attach=_take_attached(container),
+    )
+    plug_in(engine, container, pid)
+    await engine.shim.start(container.id)
+    container.began(pid, birth(pid), boot_id())
+
+
+def _take_attached(container: Container) -> list[Any]:
+    attached, container.attaching = container.attaching, []
+    return attached
+
+
+def prepare(engine: Engine, container: Container) -> Json:
+    """The OCI config for a container as it is now, with the files that it needs written."""
+    folder = engine.containers.folder(container)
+    host = container.host_config
+    joins = namespaces_of_others(engine, host)
+    mounts.make_sources(container.mounts)
+    around = spec.Surroundings(
+        container.id, engine.driver.merged(container.id), lend_files(engine, container), joins, container.mounts
+    )
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{folder}/exit.json")
+    return spec.oci_config(container.config, host, identity(engine, container), around)
+
+
+# --- who, and with whom ------------------------------------------------------------------------------------------
+
+
+def identity(engine: Engine, container: Container, user: str | None = None) -> spec.Identity:
+    """The numbers for `User` and `GroupAdd`. Raises ServerError in Docker's words where a name is unknown."""
+    accounts = _accounts(engine, container)
+    wanted = container.config.get("User") if user is None else user
+    return users.resolve(wanted or "", container.host_config.get("GroupAdd") or (), accounts)
+
+
+_IMAGE_ACCOUNTS: dict[str, users.Accounts] = {}
+"""Accounts by image id: an image's files never change, and mounting one to look takes longer than the start."""
+
+
+def _accounts(engine: Engine, container: Container) -> users.Accounts:
+    if container.state.has_process:
+        with running_root(container) as root:
+            return users.read_accounts(root)
+    if not _touched_etc(engine, container) and (known := _IMAGE_ACCOUNTS.get(container.image_id)):
+        return known
+    with engine.driver.opened(container.id) as root:
+        accounts = users.read_accounts(root)
+    if not _touched_etc(engine, container):
+        _IMAGE_ACCOUNTS[container.image_id] = accounts
+    return accounts
+
+
+def _touched_etc(engine: Engine, container: Container) -> bool:
+    """Whether the container's own layer has an /etc: then its accounts may not be the image's."""
+    upper = engine.driver.data(container.id).get("UpperDir")
+    return not upper or os.path.lexists(f"{upper}/etc")
+
+
+def namespaces_of_others(engine: Engine, host: Json) -> dict[str, str]:
+    """For `container:ID` modes: OCI namespace type -> the path of the namespace. Raises Conflict if it is not up."""
+    joins = {}
+    for field, kind in _JOINS.items():
+        mode, _, ref = (host.get(field) or "").partition(":")
+        if mode == "container":
+            other = engine.containers.find(ref)
+            if other is None:
+                raise NoSuchContainer(ref)
+            if not other.state.has_process:
+                raise Conflict(f"cannot join {kind} of a non running container: {other.id}")
+            joins[kind] = f"/proc/{other.state.pid}/ns/{_PROC_NAMES[kind]}"
+    return joins
+
+
+# --- the files that the engine lends -----------------------------------------------------------------------------
+
+
+def lend_files(engine: Engine, container: Container) -> dict[str, str]:
+    """Write hostname, hosts and resolv.conf: path inside -> path outside. A joined network brings its files along."""
+    owner = _network_owner(engine, container)
+    folder = engine.containers.folder(owner)
+    if owner is container:
+        host_network = container.network_mode == "host"
+        files.write(folder, "hostname", _hostname(container) + "\n")
+        files.write(folder, "resolv.conf", files.resolv_conf(files.read("/etc/resolv.conf"), container.host_config))
+        files.write(folder, "hosts", files.read("/etc/hosts") if host_network else "")
+    return {inside: f"{folder}/{name}" for inside, name in files.PLACES.items()}
+
+
+def _network_owner(engine: Engine, container: Container) -> Container:
+    mode, _, ref = container.network_mode.partition(":")
+    return engine.containers.get(ref) if mode == "container" else container
+
+
+def _hostname(container: Container) -> str:
+    if container.host_config.get("UTSMode") == "host":
+        return os.uname().nodename
+    return str(container.config.get("Hostname") or container.id[:12])
+
+
+def plug_in(engine: Engine, container: Container, pid: int) -> None:
+    """Connect the network namespace of `pid`, and write its address into /etc/hosts. Raises OSError."""
+    container.endpoint = {}
+    mode = container.network_mode
+    if engine.network is None or mode not in ("bridge", "none"):
+        return
+    endpoint = engine.network.attach(container.id, pid, mode)
+    if endpoint.ip:
+        container.endpoint = endpoint.to_json()
+    config, host = container.config, container.host_config
+    names = files.hosts(
+        _hostname(container),
+        config.get("Domainname") or "",
+        endpoint.ip,
+        host.get("ExtraHosts") or (),
+        endpoint.gateway,
+    )
+    files.write(engine.containers.folder(container), "hosts", names)
+
+
+def unplug(engine: Engine, container: Container) -> None:
+    """Give the address back; the cable goes with the namespace."""
+    if container.endpoint and engine.network is not None:
+        engine.network.release(Endpoint(**container.endpoint))
+    container.endpoint = {}
+
+
+def log_options(engine: Engine, container: Container) -> Json | None:
+    """Where the shim writes the output, and how much of it is kept; None for the driver `none`."""
+    if views.log_driver(container) == "none":
+        return None
+    options = container.host_config["LogConfig"]["Config"]
+    return {
+        "path": f"{engine.containers.folder(container)}/log.json",
+        "max_size": _bytes(options.get("max-size", ""), LOG_BYTES),
+        "max_files": max(1, _bytes(options.get("max-file", ""), LOG_FILES)),
+    }
+
+
+def _bytes(text: str, default: int) -> int:
+    match = re.fullmatch(r"(\d+)\s*([kmg]?)b?", text.lower())
+    return int(match[1]) * _SIZES[match[2]] if match else default
+
+
+def birth(pid: int) -> int:
+    """When a process began, in ticks since the machine did: proc_pid_stat(5), field 22. 0 if it is gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[19])
+    return 0
+
+
+# --- what went wrong ---------------------------------------------------------------------------------------------
+
+TASK = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+UNABLE = "unable to start container process: "
+NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 128
+"""Exit codes: the shell's two, and Docker's for whatever else kept a container from starting."""
+
+# (what the failure says, exit code); the docker command reads the same words
+_CODES = (
+    ("executable file not found", NOT_FOUND),
+    ("no such file or directory", NOT_FOUND),
+    ("permission denied", NOT_EXECUTABLE),
+    ("not a directory", NOT_EXECUTABLE),
+    ("is a directory", NOT_EXECUTABLE),
+    ("exec format error", NOT_EXECUTABLE),
+)
+
+
+def translate(failure: Exception, command: list[str]) -> tuple[ApiError, int]:
+    """What a failed start is for the client, and the exit code that the record keeps."""
+    if isinstance(failure, ApiError):
+        return failure, FAILED
+    if isinstance(failure, OSError):
+        return ServerError(f"the engine could not set the container up: {failure}"), FAILED
+    words = explain(failure, command)
+    code = exit_code(words)
+    kind = ServerError if code == FAILED else BadParameter
+    return kind(f"{TASK}{UNABLE}{words}: unknown"), code
+
+
+def exit_code(words: str) -> int:
+    """The exit code for what the runtime said: 127 not found, 126 not executable, 128 anything else."""
+    return next((code for text, code in _CODES if text in words.lower()), FAILED)
+
+
+def explain(failure: Exception, command: list[str]) -> str:
+    """The runtime's words as runc has them: `exec: "nosuch": executable file not found in $PATH`."""
+    text = failure.message if isinstance(failure, RuntimeFailed) else str(failure)
+    name = command[0] if command else ""
+    if text == "executable file not found in $PATH":
+        return f'exec: "{name}": {text}'
+    path, colon, reason = text.rpartition(": ")
+    if colon and name and (path == name or path.endswith(f"/{name}")):
+        looked_for = f"stat {name}: " if reason.lower().startswith("no such file") else ""
+        return f'exec: "{name}": {looked_for}{reason[:1].lower()}{reason[1:]}'
+    return text
+
+
+async def _undo(engine: Engine, container: Container) -> None:
+    """Take down what a failed start left. Nothing here may hide the failure itself."""
+    unplug(engine, container)
+    with contextlib.suppress(RuntimeFailed):
+        await engine.shim.delete(container.id)
+
+
+def free_waiting(container: Container) -> None:
+    """Close what attached before a start that never came."""
+    for attachment in _take_attached(container):
+        attachment.sock.close()
