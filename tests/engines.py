@@ -5,6 +5,7 @@ An engine of ours gets a folder of its own with a short name: a unix socket's pa
 """
 
 import contextlib
+import hashlib
 import os
 import pwd
 import re
@@ -135,6 +136,14 @@ def stop(engine: Engine) -> None:
     if shim:
         with contextlib.suppress(ProcessLookupError):
             os.kill(shim, signal.SIGTERM)
+    remove_bridge(engine)
+
+
+def remove_bridge(engine: Engine) -> None:
+    """Remove the bridge that a root engine leaves for containers that go on; nobody comes back to this folder."""
+    name = "lk" + hashlib.sha256(str(engine.state).encode()).hexdigest()[:10]
+    if Path(f"/sys/class/net/{name}").exists():
+        subprocess.run(["ip", "link", "delete", name], capture_output=True, timeout=10)
 
 
 def shim_pid(state: Path) -> int | None:

@@ -83,7 +83,7 @@ def report_errors(sync: socket.socket, body: Callable[[], NoReturn]) -> NoReturn
 
 def _text(failure: BaseException) -> str:
     if isinstance(failure, OSError) and failure.strerror:
-        return f"{failure.filename}: {failure.strerror}" if failure.filename else failure.strerror
+        return f"{os.fsdecode(failure.filename)}: {failure.strerror}" if failure.filename else failure.strerror
     return f"{type(failure).__name__}: {failure}"
 
 

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import web
 
@@ -97,7 +97,7 @@ def _header(found: dict[str, object]) -> str:
 
 
 @contextlib.contextmanager
-def _explained(container: Container, path: str) -> contextlib.AbstractContextManager[None]:
+def _explained(container: Container, path: str) -> Iterator[None]:
     """What the system says of a path, as the client's mistake that it is."""
     try:
         yield

@@ -80,7 +80,8 @@ async def prune(engine: Engine, request: Request) -> web.Response:
 
 async def changes(engine: Engine, request: Request) -> web.Response:
     """GET /containers/{id}/changes"""
-    return json_response(await asyncio.to_thread(engine.driver.changes, named(engine, request).id))
+    found = await asyncio.to_thread(engine.driver.changes, named(engine, request).id)
+    return json_response(found or None)  # Go's empty list is null; clients know
 
 
 # --- verbs -------------------------------------------------------------------------------------------------------
@@ -167,11 +168,11 @@ async def wait(engine: Engine, request: Request) -> web.StreamResponse:
 
 async def _end(container: Container, condition: str) -> AsyncIterator[dict[str, Any]]:
     if condition == "not-running" and not container.state.alive:
-        yield {"StatusCode": container.state.exit_code}
+        yield {"StatusCode": container.state.exit_code, "Error": None}
         return
     ended = container.waiters.add(condition)
     try:
-        yield {"StatusCode": await ended}
+        yield {"StatusCode": await ended, "Error": None}
     finally:
         ended.cancel()
 

@@ -17,7 +17,7 @@ from labkit.engine.containers.execs import Exec
 from labkit.engine.containers.logs import frame
 from labkit.engine.containers.record import Container
 from labkit.engine.engine import Engine
-from labkit.engine.errors import ApiError, NoSuchExec, ServerError
+from labkit.engine.errors import ApiError
 from labkit.engine.shim.client import Attachment
 
 
@@ -38,10 +38,7 @@ async def inspect(engine: Engine, request: Request) -> web.Response:
 async def resize(engine: Engine, request: Request) -> web.Response:
     """POST /exec/{id}/resize"""
     container, one = execs.find(engine, request.path["id"])
-    rows, columns = terminal_size(request)
-    if not one.running:
-        raise NoSuchExec(one.id) if one.exit_code is not None else ServerError("the exec is not running yet")
-    await engine.shim.resize(container.id, rows, columns, one.id)
+    await execs.resize(engine, container, one, *terminal_size(request))
     return no_content(200)
 
 

@@ -99,7 +99,8 @@ UNSERVED: tuple[Rule, ...] = (
     (lambda h: any(_named(bind.split(":")[0]) for bind in h["Binds"] or ()), "named volumes (HostConfig.Binds)"),
     (lambda h: h["VolumesFrom"], "volumes of other containers (HostConfig.VolumesFrom)"),
     (lambda h: h["Links"], "links to other containers (HostConfig.Links)"),
-    (lambda h: h["Devices"] or h["DeviceRequests"] or h["DeviceCgroupRules"], "devices of the host (HostConfig.Devices)"),
+    (lambda h: h["Devices"] or h["DeviceRequests"], "devices of the host (HostConfig.Devices)"),
+    (lambda h: h["DeviceCgroupRules"], "device rules of your own (HostConfig.DeviceCgroupRules)"),
     (lambda h: h.get("Init"), "an init process of the engine's own (HostConfig.Init)"),
     (lambda h: h["CgroupParent"], "a control group of your own (HostConfig.CgroupParent)"),
     (lambda h: h["MemoryReservation"], "a soft memory limit (HostConfig.MemoryReservation)"),
@@ -112,7 +113,7 @@ UNSERVED: tuple[Rule, ...] = (
     ),
     (lambda h: h["CpuRealtimePeriod"] or h["CpuRealtimeRuntime"], "real-time scheduling (HostConfig.CpuRealtime...)"),
     (lambda h: h.get("StorageOpt"), "storage options (HostConfig.StorageOpt)"),
-    (lambda h: h["NetworkMode"] not in NETWORKS and not _mode(h["NetworkMode"]), "networks of your own ({NetworkMode})"),
+    (lambda h: not _mode(h["NetworkMode"], *NETWORKS), "networks of your own ({NetworkMode})"),
     (lambda h: h["Isolation"] not in ("", "default"), "HostConfig.Isolation {Isolation}"),
 )  # fmt: skip
 

@@ -6,9 +6,10 @@ forgotten with their container, and with the API process, whose end they outlive
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from labkit.engine.api.shapes import Shape
@@ -38,6 +39,9 @@ CREATE: Shape = {
 }
 START: Shape = {"Detach": bool, "Tty": bool, "ConsoleSize": [int]}
 
+READY_SECONDS = 10
+"""How long a resize waits for its exec to be started."""
+
 FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
@@ -51,6 +55,8 @@ class Exec:
     running: bool = False
     exit_code: int | None = None
     pid: int = 0
+    started: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set when its process has become the program, or could not: before, it has no terminal to be resized."""
 
     @property
     def command(self) -> list[str]:
@@ -114,6 +120,7 @@ async def run(
         error, one.exit_code = _translate(failure, one.command)
         raise error from failure
     finally:
+        one.started.set()
         for attachment in attach:
             attachment.sock.close()
 
@@ -133,6 +140,18 @@ def _translate(failure: Exception, command: list[str]) -> tuple[ApiError, int]:
     code = start.exit_code(words)
     kind = ServerError if code == start.FAILED else BadParameter
     return kind(f"{FAILED}{words}: unknown"), start.NOT_EXECUTABLE if code == start.FAILED else code
+
+
+async def resize(engine: Engine, container: Container, one: Exec, rows: int, columns: int) -> None:
+    """Tell its terminal a size; a client may ask before the process is there. Raises NoSuchExec, ServerError."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await one.started.wait()
+    except TimeoutError:
+        raise ServerError("timeout waiting for exec session ready") from None
+    if not one.running:
+        raise NoSuchExec(one.id)
+    await engine.shim.resize(container.id, rows, columns, one.id)
 
 
 def ended(engine: Engine, container: Container, exec_id: str, status: int) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import struct
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -195,19 +196,19 @@ async def _following(log: Log, ended: asyncio.Future[int], until: float | None) 
             if piece := log.more():
                 yield piece
                 continue
-            if over or (until is not None and until <= _now()):
+            if over or (until is not None and until <= time.time()):
                 return
-            waiting = asyncio.ensure_future(changed.wait())
-            await asyncio.wait(
-                {waiting, ended},
-                timeout=None if until is None else max(0.0, until - _now()),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            waiting.cancel()
+            await _woken(changed, ended, None if until is None else max(0.0, until - time.time()))
 
 
-def _now() -> float:
-    return timestamps.parse(timestamps.now())
+async def _woken(changed: asyncio.Event, ended: asyncio.Future[int], seconds: float | None) -> None:
+    """Wait until something was written, the container ended, or the time is up."""
+    waiting = asyncio.ensure_future(changed.wait())
+    both: set[asyncio.Future[Any]] = {waiting, ended}
+    try:
+        await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
 
 
 @contextlib.contextmanager
@@ -223,7 +224,8 @@ def watching(folder: str) -> Iterator[asyncio.Event]:
         changed.set()
 
     try:
-        linux.inotify_add_watch(fd, folder, linux.IN_MODIFY | IN_CREATE)
+        with contextlib.suppress(FileNotFoundError):  # removed just now: an end, which wakes the reader too
+            linux.inotify_add_watch(fd, folder, linux.IN_MODIFY | IN_CREATE)
         loop.add_reader(fd, readable)
         yield changed
     finally:

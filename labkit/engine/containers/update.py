@@ -67,12 +67,9 @@ def _apply(container: Container, host: Json) -> list[str]:
     before = spec.resources(container.host_config)
     if resources == before:
         return []
-    missed = [
-        setting for v2 in (True, False) for setting in settings(resources, v2=v2) if not _write(group, setting, v2)
-    ]
-    # what could be written in one version needs no place in the other
-    written = {s.controller for v2 in (True, False) for s in settings(resources, v2=v2) if s not in missed}
-    return [] if all(setting.controller in written for setting in missed) else [AT_NEXT_START]
+    written = {s.controller for v2 in (True, False) for s in settings(resources, v2=v2) if _write(group, s, v2)}
+    asked = {setting.controller for setting in settings(resources, v2=True)}
+    return [] if asked <= written else [AT_NEXT_START]
 
 
 def _write(group: Cgroup, setting: Setting, v2: bool) -> bool:

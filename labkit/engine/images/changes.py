@@ -107,9 +107,6 @@ def _name_changes(tree: Tree, path: str, there: os.stat_result, below: Sequence[
         yield path, Kind.ADDED, () if is_folder else None
     else:
         yield path, None if same(there, before) else Kind.CHANGED, inner if is_folder else None
-        if stat.S_ISDIR(before.st_mode) and not is_folder:  # a file where a folder was: Docker names what it held
-            for name in _names_below(tree, path, inner):
-                yield os.path.join(path, name), Kind.DELETED, None
 
 
 def _look_below(tree: Tree, path: str, below: Sequence[int]) -> tuple[os.stat_result | None, list[int]]:

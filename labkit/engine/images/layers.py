@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from labkit import linux
 from labkit.engine.errors import NoSuchImage, NotFound, StateError
 from labkit.engine.images import beneath, overlay, whiteouts
-from labkit.engine.images.changes import Change, Kind, Tree, changes
+from labkit.engine.images.changes import Kind, Tree, changes
 from labkit.engine.images.extract import Extracted, extract
 from labkit.engine.images.mountpoints import make_mount_points
 from labkit.engine.images.pack import END, Packer, empty_file, walk
@@ -156,7 +156,7 @@ class GraphDriver:
         """The container's changes as a layer: added and changed files, and whiteouts for deleted ones."""
         with self._tree(container_id) as tree:
             packer = Packer()
-            for path, kind in in_layer_order(changes(tree), tree.upper):
+            for path, kind in changes(tree):
                 name = path.lstrip("/")
                 if kind is Kind.DELETED:
                     folder, base = os.path.split(name)
@@ -262,15 +262,6 @@ class GraphDriver:
     def _remove(self, name: str) -> None:
         with beneath.opened_folder(self.root) as root:
             beneath.remove_tree(root, name)
-
-
-def in_layer_order(found: Sequence[Change], upper: int) -> Iterator[Change]:
-    """The changes that a layer's archive needs. What a file replaced with its folder needs no whiteout of its own."""
-    for change in found:
-        folder = os.path.dirname(change.path).lstrip("/")
-        above = beneath.lstat(upper, folder) if folder and change.kind is Kind.DELETED else None
-        if above is None or stat.S_ISDIR(above.st_mode):
-            yield change
 
 
 def folder_size(path: Path) -> int:

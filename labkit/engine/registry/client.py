@@ -69,10 +69,13 @@ class Client:
         scope = f"repository:{self.path}:{self.actions}" if self.path else ""
         how = auth.token_request(asked, scope, self.who, keep=keep)
         form = dict(how.form or {})
-        answer = await self._request(how.method, how.url, how.headers, (lambda: form) if form else None)
-        async with answer:
-            await failures.check(answer, (200,))
-            found = _object(await self._whole(answer), how.url)
+        self._authorization = ""  # the old token, if there was one, did not help
+
+        async def ask() -> dict[str, Any]:
+            async with self.send(how.method, how.url, (200,), how.headers, (lambda: form) if form else None) as answer:
+                return _object(await self._whole(answer), how.url)
+
+        found = await failures.persist(ask)
         token = found.get("token") or found.get("access_token")
         if not isinstance(token, str) or not token:
             raise RegistryError(f"authorization server {asked.realm} did not include a token in the response")
@@ -118,7 +121,7 @@ class Client:
         return [tag for tag in found if isinstance(tag, str)]
 
     def _signed(self, url: str, headers: Mapping[str, str] | None) -> dict[str, str]:
-        ours = url.startswith(self.where.url) and self._authorization
+        ours = self.where.owns(url) and self._authorization
         return {**(headers or {}), **({"Authorization": self._authorization} if ours else {})}
 
     async def _request(

@@ -27,6 +27,10 @@ class Endpoint:
         """The root of its API (OCI distribution spec, "endpoints")."""
         return f"{'http' if self.plain else 'https'}://{self.host}/v2/"
 
+    def owns(self, url: str) -> bool:
+        """Does a URL lead to this same server, and in the same way?"""
+        return url.startswith(self.url.removesuffix("v2/"))
+
     @property
     def proxy(self) -> str | None:
         """The HTTP proxy that the environment names for it; none to this machine."""

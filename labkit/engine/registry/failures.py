@@ -6,10 +6,10 @@ Docker's words are Go's: `dial tcp HOST: connect: connection refused` is what pe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Awaitable, Callable, Collection
-from http import HTTPStatus
 from typing import TypeVar
 
 import aiohttp
@@ -23,14 +23,12 @@ DELAYS = (0.2, 0.5, 1.0, 2.0)
 
 LONGEST_DELAY = 10.0  # a registry may ask for more in Retry-After; a person at a prompt would not wait
 
-PASSING: set[int] = {HTTPStatus.TOO_MANY_REQUESTS, *(status for status in HTTPStatus if status >= 500)} - {
-    HTTPStatus.NOT_IMPLEMENTED
-}
+PASSING = {429, *range(500, 600)} - {501}
 """Statuses that may be another one in a second."""
 
-WORDLESS: dict[int, tuple[str, str]] = {
-    HTTPStatus.UNAUTHORIZED: ("unauthorized: authentication required", "UNAUTHORIZED"),
-    HTTPStatus.FORBIDDEN: ("denied: requested access to the resource is denied", "DENIED"),
+WORDLESS = {
+    401: ("unauthorized: authentication required", "UNAUTHORIZED"),
+    403: ("denied: requested access to the resource is denied", "DENIED"),
 }
 """What a status means that comes without a body, as in the answer to a HEAD."""
 
@@ -70,7 +68,9 @@ async def check(answer: aiohttp.ClientResponse, good: Collection[int]) -> None:
     """Raise the error that an answer stands for, unless its status is a good one."""
     if answer.status in good:
         return
-    body = b"" if answer.method == "HEAD" else await answer.content.read(_LONGEST_BODY)
+    body = b""
+    with contextlib.suppress(*BROKEN):
+        body = await answer.content.read(_LONGEST_BODY)
     unexpected = f"received unexpected HTTP status: {answer.status} {answer.reason}", ""
     message, code = said(body) or WORDLESS.get(answer.status, unexpected)
     if answer.status in PASSING:

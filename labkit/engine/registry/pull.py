@@ -155,7 +155,12 @@ class _Pull:
             Digests.of(self.store).remember_layer(diff_id, layer.digest, layer.size)
 
     def _add(self, raw: bytes, files: dict[str, Path], name: str | None) -> None:
-        self.store.add(raw, files, ref=name)
+        try:
+            self.store.add(raw, files, ref=name)
+        except Exception:
+            with self.store.lock:  # the layers below the one that could not be unpacked
+                self.store.collect()
+            raise
 
     async def _layers(self, layers: tuple[Descriptor, ...], stack: tuple[str, ...], folder: Path) -> dict[str, Path]:
         """The tars of those layers that are not here yet, by their diff ids."""
