@@ -8,6 +8,7 @@ found no engine.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -119,10 +120,10 @@ def engine_stop(options: argparse.Namespace) -> Answer:
 
 def stop_containers(running: control.Running) -> list[str]:
     """Stop each running container: SIGTERM, and SIGKILL two seconds later. Their layers and logs stay."""
-    client = docker.DockerClient(f"unix://{running.socket}")
-    containers = client.containers.list()
-    for container in containers:
-        container.stop(timeout=2)
+    with contextlib.closing(docker.DockerClient(f"unix://{running.socket}")) as client:
+        containers = client.containers.list()
+        for container in containers:
+            container.stop(timeout=2)
     return [container.name or container.short_id for container in containers]
 
 
@@ -164,7 +165,8 @@ def clean(options: argparse.Namespace) -> Answer:
     """The engine that a lesson would get, and the embedded one too if it runs beside it."""
     reports, texts = [], []
     for engine in engines_to_clean(options.host):
-        outcomes = cleaning.clean(engine.client, dry_run=options.dry_run)
+        with contextlib.closing(engine.client) as client:
+            outcomes = cleaning.clean(client, dry_run=options.dry_run)
         told = [{key: value for key, value in asdict(one).items() if value} for one in outcomes]
         reports.append({"engine": engine.text, "dry_run": options.dry_run, "outcomes": told})
         texts.append(f"{engine.text}\n{textwrap.indent(cleaning.told(outcomes, options.dry_run), '  ')}")

@@ -48,6 +48,9 @@ def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("LABKIT_STATE", name)
         monkeypatch.delenv("LABKIT_SOCKET", raising=False)
         yield Path(name)
+        if running := control.find(Path(name)):  # only after a test that failed half way
+            control.stop(running)
+        control.stop_shim(Path(name))
 
 
 @contextlib.contextmanager
@@ -191,6 +194,7 @@ def test_a_state_folder_that_cannot_be_is_an_error(state: Path, capsys: pytest.C
 def test_a_damaged_engine_json_is_an_error_that_names_it(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (state / "engine.json").write_text("{half a")
     status, _, err = run(capsys, "engine", "status")
+    (state / "engine.json").unlink()
     assert status == 1
     assert f"{state}/engine.json is not JSON" in " ".join(err.split())
 
@@ -227,7 +231,6 @@ def test_stop_all_stops_the_containers_and_keeps_them(state: Path, capsys: pytes
         client.containers.get("sleeper").remove()
     finally:
         control.stop(running)
-        control.stop_shim(state)
 
 
 # --- doctor ------------------------------------------------------------------------------------------------------

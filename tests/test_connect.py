@@ -188,9 +188,8 @@ def test_the_embedded_engine_is_started_and_said(
         assert line.endswith(f"labkit's embedded engine at unix://{folder}/engine.sock (LABKIT_ENGINE asks for it).")
     finally:
         client.close()
-        running = control.find()
-        assert running is not None
-        control.stop(running)
+        if running := control.find():
+            control.stop(running)
         control.stop_shim()
 
 

@@ -4,6 +4,7 @@ The imports are read from the source (ast), so a promise holds on paths too that
 """
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -160,3 +161,21 @@ def test_the_command_is_installed() -> None:
     said = subprocess.run([sys.executable, "-m", "labkit", "--version"], capture_output=True, text=True, check=True)
     assert said.stdout == f"labkit {labkit.__version__}\n"
     assert project()["scripts"] == {"labkit": "labkit.cli:main"}
+
+
+# --- what README and Makefile speak of ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "README.md").read_text()))
+def test_what_the_readme_links_to_is_there(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("module", re.findall(r"-m (tests\.[\w.]+)", (ROOT / "Makefile").read_text()))
+def test_what_make_runs_is_there(module: str) -> None:
+    assert importlib.util.find_spec(module) is not None
+
+
+def test_the_readme_names_every_lesson_in_order() -> None:
+    named = re.findall(r"\(notebooks/(\d\d_\w+\.ipynb)\)", (ROOT / "README.md").read_text())
+    assert named == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))

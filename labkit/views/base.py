@@ -106,7 +106,7 @@ class View(anywidget.AnyWidget):
     picture = traitlets.Dict().tag(sync=True)
 
     _states: tuple[observe.ContainerState, ...] = ()
-    _woken, _stop = staticmethod(lambda: None), staticmethod(lambda: None)  # until it follows the engine
+    _watcher: events.Watcher | None = None  # until it follows the engine
 
     def __init__(self, client: DockerClient, containers: Sequence[Container], **traits: Any) -> None:
         self._client = client
@@ -117,7 +117,7 @@ class View(anywidget.AnyWidget):
         super().__init__(**traits)
         self.refresh()
         self.on_msg(self._heard)
-        self._woken, self._stop = events.follow(client, self)
+        self._watcher = events.follow(client, self)
 
     # what a subclass provides
     def ask(self) -> Picture:
@@ -149,7 +149,8 @@ class View(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop following the engine, and take the picture away."""
-        self._stop()
+        if self._watcher is not None:
+            self._watcher.close()
         super().close()
 
     def __repr__(self) -> str:
@@ -183,6 +184,10 @@ class View(anywidget.AnyWidget):
     def engine_gone(self) -> None:
         self.picture = {**self.picture, "notice": GONE}
 
+    def _look_soon(self) -> None:
+        if self._watcher is not None:
+            self._watcher.wake()
+
     def _refresh_if_possible(self) -> None:
         try:
             self.refresh()
@@ -197,6 +202,6 @@ class View(anywidget.AnyWidget):
         drawing = str(message.get("drawing"))
         if message.get("seen"):
             self._watched[drawing] = time.monotonic() + WATCHED_FOR
-            self._woken()
+            self._look_soon()
         else:
             self._watched.pop(drawing, None)

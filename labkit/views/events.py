@@ -4,6 +4,8 @@ One thread a client follows GET /events; one thread a view sleeps until it is to
 asks again. Neither polls. Both hold views by weak reference only, and end when the view is closed or collected.
 """
 
+import functools
+import queue
 import threading
 import time
 import weakref
@@ -39,27 +41,38 @@ class Follows(Protocol):
 class Watcher:
     """A view's own thread: sleeps until `wake`, then has the view ask the engine again."""
 
-    def __init__(self, view: Follows) -> None:
+    def __init__(self, view: Follows, ended: "Callable[[Watcher], None]") -> None:
+        # A view is collected at any moment, also while a lock is held, so what its end calls may take none:
+        # SimpleQueue.put is made for that, Event.set is not.
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._view = weakref.ref(view, lambda _: self.close())
-        self._awake = threading.Event()
+        self._ended = ended
         self._closed = False
         threading.Thread(target=self._run, name="labkit-view", daemon=True).start()
 
     def wake(self) -> None:
-        self._awake.set()
+        self._calls.put(None)
 
     def close(self) -> None:
         self._closed = True
-        self._awake.set()
+        self._calls.put(None)
 
     def _run(self) -> None:
         while not self._closed:
-            told = self._awake.wait(SLOW_LOOK if self._slow() else None)
-            if told:
+            if self._called(SLOW_LOOK if self._slow() else None):
                 time.sleep(GATHER)
-                self._awake.clear()
+                while self._called(0):
+                    pass
             if not self._closed:
                 self._look()
+        self._ended(self)
+
+    def _called(self, seconds: float | None) -> bool:
+        try:
+            self._calls.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        return True
 
     def _look(self) -> None:
         view = self._view()  # held only here, or this thread would keep it alive while it sleeps
@@ -138,20 +151,20 @@ _followers: "weakref.WeakKeyDictionary[DockerClient, Follower]" = weakref.WeakKe
 _lock = threading.Lock()
 
 
-def follow(client: DockerClient, view: Follows) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Start following for this view; returns what makes it look again, and what stops it."""
-    watcher = Watcher(view)
+def follow(client: DockerClient, view: Follows) -> Watcher:
+    """Start following for this view; its watcher is what makes it look again, and what ends it."""
     with _lock:
         follower = _followers.get(client)
         if follower is None:
             follower = _followers[client] = Follower(client)
+        watcher = Watcher(view, functools.partial(_forget, client=weakref.ref(client), follower=follower))
         follower.add(watcher, view)
+    return watcher
 
-    def stop() -> None:
-        watcher.close()
-        with _lock:
-            if follower.remove(watcher) and _followers.get(client) is follower:
-                del _followers[client]
 
-    weakref.finalize(view, stop)
-    return watcher.wake, stop
+def _forget(watcher: Watcher, client: "weakref.ref[DockerClient]", follower: Follower) -> None:
+    """After a watcher's end; the last one of a client takes the connection with it."""
+    with _lock:
+        known = client()
+        if follower.remove(watcher) and known is not None and _followers.get(known) is follower:
+            del _followers[known]

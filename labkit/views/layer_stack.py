@@ -203,7 +203,7 @@ class LayerStack(base.View):
         self._images = [(i.id or "", i.tags[0] if i.tags else i.id or "") for i in things if isinstance(i, Image)]
         containers = [thing for thing in things if isinstance(thing, Container)]
         super().__init__(client, containers, path=normal(path) if path else "")
-        self.observe(lambda _: self._woken(), names="path")
+        self.observe(lambda _: self._look_soon(), names="path")
 
     def ask(self) -> Picture:
         path = normal(self.path) if self.path.strip() else None

@@ -40,6 +40,9 @@ def photograph(browser: Any, server: lab.Lab, lesson: str) -> None:
         for theme in lab.THEMES:
             notebook.theme(theme)
             notebook.page.wait_for_timeout(2500)  # what has just changed glows for a while
+            drawn = notebook.page.locator(".jp-OutputArea .lk")
+            if drawn.count():
+                drawn.last.scroll_into_view_if_needed()
             notebook.page.screenshot(path=FOLDER / f"{lesson[:2]}-{theme}.png")
             for name in ("stack", "processes"):
                 views = notebook.page.locator(f".jp-OutputArea .lk-view-{name}")

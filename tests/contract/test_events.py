@@ -100,7 +100,8 @@ def test_image_events(client, image):
     for name in names:
         client.images.remove(name)
     events = [event for event in told(client, since, type="image") if event["Actor"]["ID"] == made.id]
-    assert [event["Action"] for event in events] == ["tag", "tag", "save", "load", "untag", "untag", "delete"]
+    actions = " ".join(event["Action"] for event in events)
+    assert actions == "tag tag save load untag untag delete"
     assert events[1]["Actor"]["Attributes"]["name"].startswith(names[1])
 
 

@@ -6,7 +6,7 @@ import docker
 import pytest
 
 from tests.contract.differences import expected
-from tests.contract.helpers import OBEDIENT, Background, eventually
+from tests.contract.helpers import OBEDIENT, Background, eventually, read_frames
 
 # command: exit status. The shell's own convention for a signal is 128 + its number, and Docker's is the same.
 EXIT_CODES = {
@@ -55,6 +55,27 @@ def test_what_cannot_be_executed(client, image, command, status, message):
     assert container.attrs["State"]["ExitCode"] == status
     assert container.status == "created"
     assert container.attrs["State"]["Error"]
+
+
+def test_a_start_that_fails_ends_what_was_attached(client, image):
+    """Otherwise `docker run` of a misspelt command would wait for ever."""
+    container = client.containers.create(image, ["no-such-command"])
+    sock = container.attach_socket(params={"stdout": 1, "stderr": 1, "stream": 1})
+    with pytest.raises(docker.errors.APIError):
+        container.start()
+    assert read_frames(sock, seconds=5) == {}
+    sock.close()
+
+
+def test_a_start_that_fails_removes_an_auto_remove_container(client, image):
+    container = client.containers.create(image, ["no-such-command"], auto_remove=True)
+    waiting = Background(lambda: container.wait(timeout=30, condition="removed"))
+    time.sleep(0.3)
+    with pytest.raises(docker.errors.APIError):
+        container.start()
+    assert waiting.result(10)["StatusCode"] == 127
+    with pytest.raises(docker.errors.NotFound):
+        container.reload()
 
 
 def test_run_raises_when_the_command_fails(client, image):

@@ -107,7 +107,7 @@ def test_the_material_is_used(path, notebook):
 
 
 @each_lesson
-def test_messages_point_at_headings_that_exist(path, notebook, monkeypatch):
+def test_messages_point_at_headings_that_exist(path, notebook):
     """The constants in a lesson's module that name a part of the notebook are headings in it."""
     headings = {line.lstrip("# ") for text in prose(notebook) for line in text.splitlines() if line.startswith("## ")}
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]

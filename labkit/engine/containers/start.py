@@ -176,7 +176,8 @@ def plug_in(engine: Engine, container: Container, pid: int) -> None:
     mode = container.network_mode
     if engine.network is None or mode not in ("bridge", "none"):
         return
-    endpoint = engine.network.attach(container.id, pid, mode)
+    # named after this run, too: the cable of the last one may still be on its way out
+    endpoint = engine.network.attach(f"{container.id[:6]}{pid:06x}", pid, mode)
     if endpoint.ip:
         container.endpoint = endpoint.to_json()
     config, host = container.config, container.host_config

@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit.engine.images import beneath
-from labkit.engine.images.changes import Tree
+from labkit.engine.images.changes import Kind, Tree, changes
 from labkit.engine.images.extract import Extracted, extract
-from labkit.engine.images.layers import GraphDriver, folder_size
+from labkit.engine.images.layers import GraphDriver
 from labkit.engine.images.mountpoints import make_mount_points
 from labkit.engine.images.pack import pack
 from labkit.engine.images.tarstream import Limits, Readable
@@ -48,9 +49,13 @@ class VfsDriver(GraphDriver):
             yield fd
 
     def size(self, container_id: str) -> int:
-        with self._tree(container_id):  # raises if there is no such container
-            init = self._diff(self._record(container_id)["init"])
-        return max(0, folder_size(self._diff(container_id)) - folder_size(init))
+        seen: dict[int, int] = {}
+        with self._tree(container_id) as tree:
+            for path, kind in changes(tree):
+                there = beneath.lstat(tree.upper, path.lstrip("/")) if kind is not Kind.DELETED else None
+                if there and not stat.S_ISDIR(there.st_mode):
+                    seen[there.st_ino] = there.st_size
+        return sum(seen.values())
 
     def _new_diff(self, folder: Path, parent: str) -> Path:
         diff = super()._new_diff(folder, parent)

@@ -19,6 +19,7 @@ from typing import Any
 
 from labkit.engine.images import reference
 from labkit.engine.images.image import Image
+from labkit.engine.images.reference import Reference
 from labkit.engine.images.store import ImageStore
 from labkit.engine.state import read_json, write_json
 
@@ -48,6 +49,10 @@ class Digests:
         """The id of the image that `name@sha256:...` means, if it is here."""
         found = self._read()["images"].get(name)
         return found if found in self.store.ids() else None
+
+    def find(self, ref: Reference) -> Image:
+        """The image of a name, whose digest may be a registry's. Raises NoSuchImage."""
+        return self.store.get(self.image(f"{ref.name}@{ref.digest}") or str(ref))
 
     def remember(self, name: str, image_id: str) -> None:
         """An image has this name in a registry."""

@@ -211,5 +211,5 @@ def _launch(state: Path) -> None:
 
 def _write(path: str, content: dict[str, Any]) -> str:
     with open(path, "w") as file:
-        json.dump(content, file)
+        file.write(json.dumps(content))  # far quicker than json.dump, which encodes piece by piece in Python
     return path

@@ -409,3 +409,11 @@ async def test_a_token_stays_with_its_registry(store: ImageStore, registry: Fake
 async def test_an_unknown_image_is_still_unknown(store: ImageStore) -> None:
     with pytest.raises(NoSuchImage):
         store.get("nosuch@sha256:" + "0" * 64)
+
+
+async def test_a_registry_that_wants_a_password_each_time(store: ImageStore, registry: FakeRegistry) -> None:
+    image_id = registry.add_image("app", "v1", [BASE])
+    registry.fail("GET", "/v2/", status(401, **{"WWW-Authenticate": 'Basic realm="course"'}))
+    await pulled(store, registry, "app:v1", LEARNER)
+    assert store.ids() == [image_id]
+    assert {headers.get("Authorization") for _, path, headers in registry.seen[1:]} == {LEARNER.basic}
