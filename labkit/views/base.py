@@ -25,7 +25,7 @@ Picture = dict[str, Any]
 
 HERE = Path(__file__).parent
 WATCHED_FOR = 900.0  # seconds that a view counts as watched after the browser last said so
-GONE = "The engine no longer answers. This is what it said last."
+STALE = "This picture is as old as the engine's last answer. Asked again, it failed:"
 
 
 def module(name: str) -> str:
@@ -181,8 +181,9 @@ class View(anywidget.AnyWidget):
         containers = self.picture.get("containers", ())
         return watched and not self.picture.get("notice") and any(c["status"] == "running" for c in containers)
 
-    def engine_gone(self) -> None:
-        self.picture = {**self.picture, "notice": GONE}
+    def failed(self, error: Exception) -> None:
+        """The engine could not be asked: keep the last answer, and say that it is old."""
+        self.picture = {**self.picture, "notice": f"{STALE} {error}"}
 
     def _look_soon(self) -> None:
         if self._watcher is not None:
@@ -191,8 +192,8 @@ class View(anywidget.AnyWidget):
     def _refresh_if_possible(self) -> None:
         try:
             self.refresh()
-        except events.UNREACHABLE:
-            self.engine_gone()
+        except events.UNREACHABLE as error:
+            self.failed(error)
 
     def _heard(self, _view: Any, message: Mapping[str, Any], _buffers: Any) -> None:
         """The browser says that a drawing came into sight or left it."""

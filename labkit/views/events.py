@@ -32,7 +32,7 @@ class Follows(Protocol):
     """What a view offers to this module."""
 
     def refresh(self) -> None: ...
-    def engine_gone(self) -> None: ...
+    def failed(self, error: Exception) -> None: ...
     def wants_look(self) -> bool: ...
     def wants_slow_look(self) -> bool: ...
     def container_ids(self) -> frozenset[str]: ...
@@ -79,8 +79,8 @@ class Watcher:
         if view is not None and view.wants_look():
             try:
                 view.refresh()
-            except UNREACHABLE:
-                view.engine_gone()
+            except Exception as error:  # whatever it is, the learner's picture is the place to say so
+                view.failed(error)
 
     def _slow(self) -> bool:
         view = self._view()
@@ -95,6 +95,7 @@ class Follower:
         self._lock = threading.Lock()
         self._client = weakref.ref(client)
         self._stream = _open(client)
+        self.ended = False
         threading.Thread(target=self._run, name="labkit-events", daemon=True).start()
 
     def add(self, watcher: Watcher, view: Follows) -> None:
@@ -112,6 +113,12 @@ class Follower:
         return True
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        finally:
+            self.ended = True
+
+    def _follow(self) -> None:
         for _ in range(RETRIES):
             # a stream that another thread closes ends in any of these
             with suppress(*UNREACHABLE, ValueError, AttributeError):
@@ -155,7 +162,7 @@ def follow(client: DockerClient, view: Follows) -> Watcher:
     """Start following for this view; its watcher is what makes it look again, and what ends it."""
     with _lock:
         follower = _followers.get(client)
-        if follower is None:
+        if follower is None or follower.ended:
             follower = _followers[client] = Follower(client)
         watcher = Watcher(view, functools.partial(_forget, client=weakref.ref(client), follower=follower))
         follower.add(watcher, view)

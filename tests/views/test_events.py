@@ -64,7 +64,7 @@ class View:
         if self.fails:
             raise OSError("no engine")
 
-    def engine_gone(self) -> None:
+    def failed(self, error: Exception) -> None:
         self.gone = True
 
     def wants_look(self) -> bool:

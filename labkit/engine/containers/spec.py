@@ -36,7 +36,10 @@ class Surroundings:
     files: Mapping[str, str] = field(default_factory=dict)  # path inside -> file outside: /etc/hosts and the like
     joins: Mapping[str, str] = field(default_factory=dict)  # OCI namespace type -> path of one to be joined
     volumes: Sequence[Json] = ()  # further OCI mounts
+    ids: int = 65536  # how many users and groups there are inside
 
+
+TTY_GROUP = 5  # the group "tty" in most distributions, and in Docker's mount options
 
 # What is mounted in every container, in this order (docker inspect does not show them)
 MOUNTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
@@ -150,6 +153,8 @@ def mounts(host: Json, around: Surroundings) -> list[Json]:
     rows = []
     for destination, kind, source, options in MOUNTS:
         mine = [*options, shm] if destination == "/dev/shm" else list(options)
+        if around.ids <= TTY_GROUP and kind == "devpts":
+            mine.remove(f"gid={TTY_GROUP}")  # a group that does not exist can't own the terminals
         if host.get("Privileged") and "ro" in mine:
             mine.remove("ro")
         row: Json = {"destination": destination, "type": kind, "source": source, "options": mine}

@@ -89,7 +89,12 @@ def prepare(engine: Engine, container: Container) -> Json:
     joins = namespaces_of_others(engine, host)
     mounts.make_sources(container.mounts)
     around = spec.Surroundings(
-        container.id, engine.driver.merged(container.id), lend_files(engine, container), joins, container.mounts
+        container.id,
+        engine.driver.merged(container.id),
+        lend_files(engine, container),
+        joins,
+        container.mounts,
+        ids=engine.ids.count if engine.ids else spec.Surroundings.ids,
     )
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{folder}/exit.json")

@@ -30,7 +30,11 @@ class Reader:
 
 
 class Streams:
-    """The three streams of one process. `ended` is called once, when all its output has been read."""
+    """The three streams of one process. `drained` is called when no more output can come.
+
+    Its owner then calls `finish`, and, when the process's end has been told, `release`: whoever sees the end of the
+    output can then ask for the exit status and get it.
+    """
 
     def __init__(
         self,
@@ -39,15 +43,16 @@ class Streams:
         raw: bool,
         log: JsonLog | None,
         stdin_once: bool,
-        ended: Callable[[], None],
+        drained: Callable[[], None],
     ) -> None:
-        self.loop, self.raw, self.log, self.stdin_once, self.ended = loop, raw, log, stdin_once, ended
+        self.loop, self.raw, self.log, self.stdin_once, self.drained = loop, raw, log, stdin_once, drained
         self.sources: dict[int, int] = {}  # descriptor -> 1 stdout, 2 stderr
         self.stdin: int | None = None
         self.pending_input = bytearray()
         self.input_ends = False
         self.readers: list[Reader] = []
         self.closed = False
+        self.released = False
 
     # --- output ---------------------------------------------------------------------------------------------------
     def add_source(self, fd: int, stream: int) -> None:
@@ -64,7 +69,7 @@ class Streams:
 
     def _readable(self, fd: int, events: int) -> None:
         if not self._read_once(fd) and not self.sources:
-            self.finish()
+            self.drained()
 
     def _read_once(self, fd: int) -> bool:
         """Read and pass on one chunk; False at the stream's end (a pty ends with EIO)."""
@@ -97,21 +102,23 @@ class Streams:
                 self._flush(reader)
 
     def finish(self) -> None:
-        """No more output will come, or nobody waits for it any longer: end the log and let the readers go."""
+        """No more output will come, or nobody waits for it any longer: take what is there, and end the log."""
         if self.closed:
             return
-        self.closed = True
         for fd in list(self.sources):
-            while fd in self.sources and self._has_more(fd):
+            while self._has_more(fd):
                 pass
-        for fd in list(self.sources):
             self._drop_source(fd)
+        self.closed = True
         self._close_stdin()
         if self.log:
             self.log.close()
+
+    def release(self) -> None:
+        """Let the readers go, each when it has got all."""
+        self.released = True
         for reader in list(self.readers):
             self._flush(reader)
-        self.ended()
 
     def _has_more(self, fd: int) -> bool:
         try:
@@ -128,7 +135,7 @@ class Streams:
         reader.sock.setblocking(False)
         self.readers.append(reader)
         self._watch(reader)
-        if self.closed:
+        if self.released:
             self._flush(reader)
 
     def _watch(self, reader: Reader) -> None:
@@ -155,7 +162,7 @@ class Streams:
         except OSError:
             self._detach(reader)
             return
-        if self.closed and not reader.waiting:
+        if self.released and not reader.waiting:
             self._detach(reader)
             return
         self._watch(reader)

@@ -83,7 +83,7 @@ class Task:
         self.at = 0.0
         self.execs: dict[str, Task] = {}
         self.seccomp: bytes | None = None
-        self.streams = Streams(loop, raw=terminal, log=log, stdin_once=stdin_once, ended=self._report)
+        self.streams = Streams(loop, raw=terminal, log=log, stdin_once=stdin_once, drained=self._drained)
         self.streams.stdin = ends.stdin
         for fd, stream in ends.outputs:
             self.streams.add_source(fd, stream)
@@ -115,7 +115,8 @@ class Task:
             self._close_sync()
             self.state = "running"
             reply(pid=self.child.pid)
-            self._report()
+            if self.streams.closed:
+                self._report()
 
     def _close_sync(self) -> None:
         if self.child.sync.fileno() >= 0:
@@ -135,19 +136,24 @@ class Task:
         self.at = time.time()
         self.loop.forget(self.child.pidfd)
         if self.streams.sources:
-            self.loop.later(GRACE, self.streams.finish)
+            self.loop.later(GRACE, self._report)
         else:
-            self.streams.finish()
-        self._report()
+            self._report()
+
+    def _drained(self) -> None:
+        if self.status is not None:
+            self._report()
 
     def _report(self) -> None:
-        """Once the status is known and the output has been read: write the end down, then tell it."""
-        if self.status is None or not self.streams.closed or self.state != "running":
+        """The status is known and the output has been read: write the end down, tell it, then let the readers go."""
+        self.streams.finish()
+        if self.state != "running":
             return
         self.state = "exited"
         if self.exit_file:
             _write(self.exit_file, {"status": self.status, "at": self.at})
         self.ended(self)
+        self.streams.release()
 
     def close(self) -> None:
         """Let go of all that the task holds; the process is killed if it still runs."""
@@ -156,6 +162,7 @@ class Task:
             self.signal(signal.SIGKILL)
             self._reap()
         self.streams.finish()
+        self.streams.release()
         self._close_sync()
         if self.child.pidfd >= 0:
             os.close(self.child.pidfd)

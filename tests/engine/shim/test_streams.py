@@ -17,8 +17,8 @@ class Stage:
 
     def __init__(self, *, raw: bool = False, stdin_once: bool = True) -> None:
         self.loop = Loop()
-        self.ended = 0
-        self.streams = Streams(self.loop, raw=raw, log=None, stdin_once=stdin_once, ended=self._end)
+        self.drained = 0
+        self.streams = Streams(self.loop, raw=raw, log=None, stdin_once=stdin_once, drained=self._end)
         out, self.stdout = os.pipe()
         err, self.stderr = os.pipe()
         self.input, self.streams.stdin = os.pipe()
@@ -27,7 +27,9 @@ class Stage:
         self.streams.add_source(err, 2)
 
     def _end(self) -> None:
-        self.ended += 1
+        self.drained += 1
+        self.streams.finish()
+        self.streams.release()
 
     def reader(self, *, stdin: bool = False, streams: frozenset[int] = BOTH) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -83,7 +85,7 @@ def test_the_end_of_output_lets_readers_go(stage):
     stage.turn()
     assert reader.recv(100)[8:] == b"last"
     assert reader.recv(100) == b""
-    assert stage.ended == 1
+    assert stage.drained == 1
 
 
 def test_half_close_ends_the_input_and_not_the_output(stage):
