@@ -250,6 +250,16 @@ def parse_nspid(status: str) -> tuple[int, ...]:
     return tuple(int(word) for word in line.split()[1:])
 
 
+def program_name(argv: Sequence[str]) -> str:
+    """What a process is called: its program without the folder; of a Python program also the script's name."""
+    program = argv[0].rpartition("/")[2] if argv else ""
+    script = next((word for word in argv[1:] if word.endswith(".py")), None)
+    if not program.startswith("python") or script is None:
+        return program
+    path = PurePosixPath(script)
+    return f"{program} {path.parent.name if path.name == '__main__.py' else path.name}"
+
+
 # --- asking the engine ----------------------------------------------------------------------------
 
 
@@ -362,7 +372,7 @@ def _parent(first: Process | None, local: bool) -> Process | None:
         return None
     if not local:
         return Process(first.ppid, None, None, "the engine's shim")
-    name = _read(f"/proc/{first.ppid}/cmdline").split("\0")[0].rpartition("/")[2]
+    name = program_name(_read(f"/proc/{first.ppid}/cmdline").split("\0"))
     return Process(first.ppid, None, None, name or "the engine's shim", namespaces=own_namespaces(first.ppid))
 
 

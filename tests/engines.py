@@ -109,7 +109,7 @@ def embedded_in(place: Path, name: str) -> Engine:
 def start(engine: Engine, account: pwd.struct_passwd | None = None) -> None:
     """Start the API process and wait for the line that says `ready`."""
     socket_path = engine.address.removeprefix("unix://")
-    command = [*as_account(account), sys.executable, "-m", "labkit.engine"]
+    command = [*as_account(account), python(account), "-m", "labkit.engine"]
     command += ["--socket", socket_path, "--state", str(engine.state)]
     seen = engine.log.stat().st_size if engine.log.exists() else 0
     with open(engine.log, "ab") as log:
@@ -176,10 +176,11 @@ def ordinary_account() -> pwd.struct_passwd:
         account = pwd.getpwnam(name)
     except KeyError:
         backend_missing("rootless", how)
-    probe = [*as_account(account), sys.executable, "-c", "import labkit, aiohttp"]
+    probe = [*as_account(account), python(account), "-c", "import labkit, aiohttp"]
     said = subprocess.run(probe, capture_output=True, text=True, env=environment(account), cwd="/", timeout=30)
     if said.returncode:
-        backend_missing("rootless", f"{name} cannot run {sys.executable} with labkit: {said.stderr.strip()[-300:]}")
+        how = "install labkit where every user may read it, or name another interpreter in LABKIT_TEST_PYTHON"
+        backend_missing("rootless", f"{name} cannot run labkit with {python(account)}: {said.stderr[-200:]}; {how}")
     return account
 
 
@@ -196,7 +197,13 @@ def as_account(account: pwd.struct_passwd | None) -> list[str]:
     """The start of a command line that runs the rest as `account` (setpriv(1)); nothing when it is None."""
     if account is None:
         return []
-    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups"]
+    # env(1) comes between, because setpriv itself may still enter folders that the account may not
+    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups", "env"]
+
+
+def python(account: pwd.struct_passwd | None) -> str:
+    """The interpreter that runs the engine: ours; for an account LABKIT_TEST_PYTHON, where ours is not for all."""
+    return (account and os.environ.get("LABKIT_TEST_PYTHON")) or sys.executable
 
 
 def environment(account: pwd.struct_passwd | None) -> dict[str, str]:

@@ -114,6 +114,20 @@ def test_nspid_ends_with_the_pid_inside() -> None:
     assert observe.parse_nspid("Name:\tsleep\n") == ()
 
 
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["/usr/bin/containerd-shim-runc-v2", "-id", "a"], "containerd-shim-runc-v2"),
+        (["/opt/bin/python", "-I", "-S", "/lib/labkit/engine/shim/__main__.py", "/state"], "python shim"),
+        (["python3", "serve.py"], "python3 serve.py"),
+        (["python3", "-m", "http.server"], "python3"),
+        ([], ""),
+    ],
+)
+def test_a_program_is_named_without_its_folder(argv: list[str], name: str) -> None:
+    assert observe.program_name(argv) == name
+
+
 # --- where a path comes from ------------------------------------------------------------------------
 
 BASE = LayerFiles(frozenset({"/etc", "/etc/motd", "/bin", "/bin/vi", "/usr/bin/env"}))

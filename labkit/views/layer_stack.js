@@ -126,8 +126,7 @@ function drawLayer(view, block, layer, picture) {
   const tops = picture.images.filter((image) => image.layers.at(-1) === layer.key).map((image) => image.name);
   const seen = layer.seen_by.length > 0;
   head.replaceChildren(
-    icon("padlock"),
-    h("span.lk-name", {}, `image layer ${layer.number}`),
+    h("span.lk-name", {}, icon("padlock"), h("span", {}, `image layer ${layer.number}`)),
     h("span.lk-by", {}, layer.created_by || ""),
     ...tops.map((name) => h("span.lk-tag", {}, name)),
     h("span.lk-size", {}, bytes(layer.size)),
@@ -169,8 +168,7 @@ function drawContainer(view, block, container, picture) {
   block.classList.toggle("lk-chosen", view.chosen === container.key);
   block.classList.toggle("lk-lit", container.origin?.kind === "own");
   head.replaceChildren(
-    icon("pencil"),
-    h("span.lk-name", {}, container.name),
+    h("span.lk-name", {}, icon("pencil"), h("span", {}, container.name)),
     h("span.lk-status", { "data-status": container.status }, container.status),
     h("span.lk-size", {}, gone ? "" : bytes(container.size)),
   );
@@ -197,6 +195,7 @@ function drawChanges(view, list, more, container, picture) {
     li.classList.toggle("lk-way", change.on_the_way);
     li.lastChild.textContent = own ? (change.kind === "deleted" ? "whiteout" : "seen here") : "";
   });
+  list.classList.toggle("lk-long", shown.length > 100);
   set(list, scrolls(shown.length, container.name));
   more.hidden = shown.length === all.length;
   more.textContent = `show all ${all.length} paths`;
@@ -214,7 +213,7 @@ function makeChange(change) {
     { title: change.path },
     h("span.lk-sign", { "aria-hidden": "true" }, MARK[change.kind]),
     h("span.lk-voice", {}, `${WORD[change.kind]} `),
-    h("code", {}, h("span.lk-folder", {}, change.path.slice(0, where)), change.path.slice(where)),
+    h("code", {}, h("span.lk-folder", {}, change.path.slice(0, where)), h("wbr"), change.path.slice(where)),
     h("em"),
   );
 }

@@ -71,8 +71,7 @@ function drawContainer(view, box, container, picture) {
   box.style.setProperty("--lk-own", hue(container.name, picture));
   box.classList.toggle("lk-still", !container.processes.length);
   head.replaceChildren(
-    icon("box"),
-    h("span.lk-name", {}, container.name),
+    h("span.lk-name", {}, icon("box"), h("span", {}, container.name)),
     h("span.lk-status", { "data-status": container.status }, container.status),
     h("span.lk-image", {}, container.image),
   );

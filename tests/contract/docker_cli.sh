@@ -8,13 +8,13 @@
 # Show a command and run it; a shell text, so that pipes are possible.
 t() {
     echo "\$ $1"
-    timeout 15 bash -c "$1" < /dev/null 2>&1
+    timeout -k 1 15 bash -c "$1" < /dev/null 2>&1
     local status=$?
     [ $status -eq 0 ] || echo "[exit $status]"
 }
 
 # Do something without showing it.
-quietly() { timeout 15 "$@" > /dev/null 2>&1; }
+quietly() { timeout -k 1 15 "$@" > /dev/null 2>&1; }
 
 cd "$WORK" || exit 1
 BEGAN=$(date +%s)

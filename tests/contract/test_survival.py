@@ -8,7 +8,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -179,7 +178,7 @@ def test_a_client_that_waits_is_not_left_hanging(engine, client):
 
 def test_a_second_engine_on_the_same_state_is_refused(engine, account, client):
     socket_path = f"{engine.state.parent}/second.sock"
-    command = [*engines.as_account(account), sys.executable, "-m", "labkit.engine"]
+    command = [*engines.as_account(account), engines.python(account), "-m", "labkit.engine"]
     command += ["--socket", socket_path, "--state", str(engine.state)]
     said = subprocess.run(
         command, capture_output=True, text=True, timeout=30, cwd="/", env=engines.environment(account)

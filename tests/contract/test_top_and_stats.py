@@ -41,12 +41,13 @@ def test_top_needs_a_running_container(client, image):
     assert refusal.value.status_code == 409
 
 
-def test_stats_once(running):
+def test_stats_once(client, running):
     stats = running.stats(stream=False)
     assert stats["id"] == running.id
     assert stats["name"] == f"/{running.name}"
     assert stats["pids_stats"]["current"] >= 1
-    assert stats["memory_stats"]["usage"] > 0
+    if client.info()["MemoryLimit"]:  # without a cgroup nobody counts it
+        assert stats["memory_stats"]["usage"] > 0
     assert stats["memory_stats"]["limit"] > stats["memory_stats"]["usage"]
     assert stats["cpu_stats"]["cpu_usage"]["total_usage"] > 0
     assert stats["cpu_stats"]["online_cpus"] >= 1

@@ -12,6 +12,7 @@ RULES = {
     "size": (r"\b\d+(?:\.\d+)?\s?(?:[kMG]i?)?B\b", "SIZE"),
     "pid inside": (r"(?m)^ +(?!1 )\d+ (root|postgres)", r"  PID \1"),
     "pids in top": (r"(?m)^root +\d+ +\d+ +\d+ +\S+ +\S+ +[\d:]+ +", "root  PID  PPID  C  STIME  TTY  TIME  "),
+    "exec without arguments": (r"(?m)^(exec_\w+: \S+)  (?=\S+$)", r"\1 "),
     "columns": (r"(?m)(?<=\S) {2,}", "  "),
     "end of line": (r"(?m)[ \t\r]+$", ""),
     # What the command line itself says differs between its versions.

@@ -39,6 +39,9 @@ CREATE: Shape = {
 }
 START: Shape = {"Detach": bool, "Tty": bool, "ConsoleSize": [int]}
 
+KEPT = 100
+"""How many finished execs of a container can still be inspected."""
+
 READY_SECONDS = 10
 """How long a resize waits for its exec to be started."""
 
@@ -75,9 +78,17 @@ def create(engine: Engine, container: Container, asked: Json) -> Exec:
     if not made.command:
         raise BadParameter("No exec command specified")
     lifecycle.check("exec", container.state.status, container.id, container.name)
+    _forget_old(container)
     container.execs[made.id] = made
     engine.containers.tell(container, f"exec_create: {made.title}", execID=made.id)
     return made
+
+
+def _forget_old(container: Container) -> None:
+    """Keep so many of those that are over: somebody may exec every second for weeks."""
+    over = [exec_id for exec_id, one in container.execs.items() if one.exit_code is not None]
+    for exec_id in over[:-KEPT]:
+        del container.execs[exec_id]
 
 
 def find(engine: Engine, exec_id: str) -> tuple[Container, Exec]:

@@ -24,8 +24,9 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from labkit.engine.containers import exits, remove, restarts, start
+from labkit.engine.containers import exits, restarts, start
 from labkit.engine.containers.background import background
+from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container, from_json
 from labkit.engine.errors import ApiError, StateError
 from labkit.engine.network import Endpoint
@@ -80,7 +81,7 @@ def _load(engine: Engine) -> None:
 async def _settle(engine: Engine, container: Container, task: dict[str, Any] | None) -> None:
     if container.state.status == "removing":
         with contextlib.suppress(ApiError):
-            await remove.finish(engine, container)
+            await erase(engine, container)
     elif task is None:
         _without_task(engine, container)
     elif task["state"] == "running":

@@ -4,71 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.engine.containers import filters, lifecycle, start, stop, timestamps
+from labkit.engine.containers import filters, lifecycle, stop, timestamps
+from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container
-from labkit.engine.errors import ApiError, BadParameter, ServerError
+from labkit.engine.errors import ApiError, BadParameter, Conflict
 
 if TYPE_CHECKING:
     from labkit.engine.engine import Engine
+
+TRIES = 3
 
 
 async def remove(engine: Engine, container: Container, *, force: bool = False) -> None:
     """Remove a container, with `force` a running one too (it is killed). Raises Conflict, ServerError."""
     verb = "remove by force" if force else "remove"
-    lifecycle.check(verb, container.state.status, container.id, container.name)
-    if force and container.state.alive:
-        await _kill(engine, container)
-    async with container.lock:
-        if engine.containers.find(container.id) is not container:
-            return  # it removed itself meanwhile (--rm)
+    for _ in range(TRIES):
         lifecycle.check(verb, container.state.status, container.id, container.name)
-        container.state.status = "removing"
-        # a crash from here on is finished by the next start of the engine
-        engine.containers.try_save(container)
-        await _erase(engine, container)
-
-
-async def finish(engine: Engine, container: Container) -> None:
-    """Go on with a removal that the end of the engine cut short."""
-    async with container.lock:
-        await _erase(engine, container)
+        if container.state.alive:
+            await _kill(engine, container)
+        async with container.lock:
+            if engine.containers.find(container.id) is not container:
+                return  # it removed itself meanwhile (--rm)
+            if not container.state.alive:  # it may have been started while we waited for the lock
+                lifecycle.check(verb, container.state.status, container.id, container.name)
+                await erase(engine, container)
+                return
+    raise Conflict(f"container {container.name} is started again and again; stop what starts it, then remove it")
 
 
 async def _kill(engine: Engine, container: Container) -> None:
     with contextlib.suppress(ApiError):  # it ended just now
         await stop.kill(engine, container)
-
-
-async def _erase(engine: Engine, container: Container) -> None:
-    start.free_waiting(container)
-    try:
-        await discard(engine, container.id)
-    except OSError as refused:
-        container.state.status, container.state.error = "dead", str(refused)
-        engine.containers.try_save(container)
-        raise ServerError(f"cannot remove the files of {container.name}: {refused}") from refused
-    engine.containers.forget(container)
-    engine.containers.tell(container, "destroy")
-    container.waiters.removed(container.state.exit_code)
-
-
-async def discard(engine: Engine, container_id: str) -> None:
-    """Delete what a container has on disk. What it wrote may be much: then a thread does it."""
-    upper = engine.driver.data(container_id).get("UpperDir") if has_layer(engine, container_id) else None
-    if upper and not any(os.scandir(upper)):
-        engine.driver.remove(container_id)
-    else:
-        await asyncio.to_thread(engine.driver.remove, container_id)
-    shutil.rmtree(engine.state.container(container_id), ignore_errors=True)
-
-
-def has_layer(engine: Engine, container_id: str) -> bool:
-    return os.path.exists(f"{engine.driver.root}/{container_id}")
 
 
 # --- prune -------------------------------------------------------------------------------------------------------

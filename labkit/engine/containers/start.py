@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from labkit.engine.containers import files, lifecycle, mounts, spec, users, views
+from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container
 from labkit.engine.containers.roots import running_root
 from labkit.engine.errors import ApiError, BadParameter, Conflict, NoSuchContainer, ServerError
@@ -42,6 +43,7 @@ async def start(engine: Engine, container: Container) -> None:
     """Start a created or exited container. Raises NotModified, Conflict, BadParameter, ServerError."""
     async with container.lock:
         lifecycle.check("start", container.state.status, container.id, container.name)
+        container.restart_count, container.restart_delay = 0, 0.0  # the policy's count begins anew
         await run(engine, container)
 
 
@@ -55,6 +57,9 @@ async def run(engine: Engine, container: Container) -> None:
         await _undo(engine, container)
         container.failed(code, error.message)
         engine.containers.try_save(container)
+        if container.auto_remove:  # nobody will see its end, so it goes now
+            with contextlib.suppress(ApiError):
+                await erase(engine, container)
         raise error from failure
     engine.containers.try_save(container)
     engine.containers.tell(container, "start")
@@ -281,8 +286,3 @@ async def _undo(engine: Engine, container: Container) -> None:
     with contextlib.suppress(RuntimeFailed):
         await engine.shim.delete(container.id)
 
-
-def free_waiting(container: Container) -> None:
-    """Close what attached before a start that never came."""
-    for attachment in _take_attached(container):
-        attachment.sock.close()

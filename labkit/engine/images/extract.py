@@ -38,7 +38,7 @@ class Rules:
 
 @dataclass
 class Extracted:
-    """What happened: entries made, bytes of their files, and what this user was not allowed to keep."""
+    """What happened: entries made, bytes of files and links, and what this user was not allowed to keep."""
 
     entries: int = 0
     size: int = 0
@@ -194,6 +194,7 @@ class _Unpacker:
 
     def _make_link(self, folder: int, name: str, entry: Entry) -> None:
         os.symlink(entry.info.linkname, name, dir_fd=folder)  # text, followed by nobody here
+        self.done.size += len(os.fsencode(entry.info.linkname))
         self._own(folder, name, entry)
         os.utime(name, ns=_times(entry.info), dir_fd=folder, follow_symlinks=False)
 

@@ -54,7 +54,7 @@ class ImageStore:
         for image_id in self.ids():
             with contextlib.suppress(NoSuchImage):  # removed by another thread just now
                 images.append(self._image(image_id, names))
-        return sorted(images, key=lambda found: (image.unix_time(found.created), found.id), reverse=True)
+        return sorted(images, key=lambda found: (image.unix_time(found.created), found.created), reverse=True)
 
     def get(self, ref: str) -> Image:
         """The image of a name, an id or the beginning of one. Raises NoSuchImage or InvalidReference."""
@@ -158,8 +158,12 @@ class ImageStore:
         name = str(reference.parse(ref).tagged()) if ref else None
         with self.lock:  # as a whole: a layer without an image is rubbish to everybody else
             stack = image.diff_ids(json.loads(raw))
-            for height in range(1, len(stack) + 1):
-                self._add_layer(stack[:height], files)
+            try:
+                for height in range(1, len(stack) + 1):
+                    self._add_layer(stack[:height], files)
+            except BaseException:
+                self.collect()  # the layers below the one that failed
+                raise
             image_id, _ = self.blobs.put([raw])
             record = self._record(image_id)
             if not record.exists():
@@ -262,18 +266,18 @@ class ImageStore:
         """Unpack the topmost layer of a stack of diff ids and keep its tar, unless both are here."""
         *below, chain = image.chain_ids(stack)
         diff_id, kept = stack[-1], self.blobs.path(stack[-1])
-        if not kept.exists():
-            if diff_id not in files:
-                raise BadArchive(f"the layer {diff_id} is missing")
-            files[diff_id].replace(kept)
+        archive = kept if kept.exists() else files.get(diff_id)
+        if archive is None:
+            raise BadArchive(f"the layer {diff_id} is missing")
         known = self.driver.layer(image.layer_name(chain))
         if known is None:
             parent = image.layer_name(below[-1]) if below else ""
             record = {"diff_id": diff_id, "chain_id": chain, "parent": parent, "depth": len(stack)}
-            with kept.open("rb") as file:
+            with archive.open("rb") as file:
                 self.driver.add_layer(image.layer_name(chain), file, record)
         elif known["chain_id"] != chain:
             raise BadArchive(f"two layers share the short name {image.layer_name(chain)}; remove the other image")
+        archive.replace(kept)
 
     def _record(self, image_id: str) -> Path:
         return self._records / f"{image_id.removeprefix('sha256:')}.json"

@@ -9,6 +9,7 @@ Source: OCI distribution spec, "pull"; Docker API ImageCreate for what is told m
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.engine.errors import NotFound
-from labkit.engine.images import blobs, image
+from labkit.engine.images import blobs, image, reference
 from labkit.engine.images.reference import Reference
 from labkit.engine.images.store import ImageStore
 from labkit.engine.images.tarstream import BadArchive, decompressed
@@ -95,7 +96,7 @@ async def _pull_all(pulling: _Pull, ref: Reference) -> None:
         tags = await pulling.registry.tags()
         if not tags:
             raise NotFound(f"repository {ref.name} not found: it has no tags")
-        newer = any([await pulling.pull(Reference(ref.registry, ref.path, tag)) for tag in tags])
+        newer = any([await pulling.pull(reference.parse(f"{ref.full()}:{tag}")) for tag in tags])
     told = f"Downloaded newer image for {ref}" if newer else f"Image is up to date for {ref}"
     pulling.tell({"status": f"Status: {told}"})
 
@@ -142,25 +143,17 @@ class _Pull:
         name = str(ref) if ref.tag else None
         if manifest.config.digest in self.store.ids():
             if name:
-                self.store.tag(self.store.get(manifest.config.digest), name)
+                await in_thread(self.store.tag, self.store.get(manifest.config.digest), name)
             return
         raw = await document(self.registry, manifest.config)
         stack = _diff_ids(raw, manifest)
         with self.store.blobs.folder() as folder:
             files = await self._layers(manifest.layers, stack, folder)
-            await in_thread(self._add, raw, files, name)
+            await in_thread(functools.partial(self.store.add, raw, files, ref=name))
         for layer, diff_id in zip(manifest.layers, stack, strict=True):
             if diff_id in files:
                 self.tell(step("Pull complete", layer.digest))
             Digests.of(self.store).remember_layer(diff_id, layer.digest, layer.size)
-
-    def _add(self, raw: bytes, files: dict[str, Path], name: str | None) -> None:
-        try:
-            self.store.add(raw, files, ref=name)
-        except Exception:
-            with self.store.lock:  # the layers below the one that could not be unpacked
-                self.store.collect()
-            raise
 
     async def _layers(self, layers: tuple[Descriptor, ...], stack: tuple[str, ...], folder: Path) -> dict[str, Path]:
         """The tars of those layers that are not here yet, by their diff ids."""

@@ -8,13 +8,13 @@ import time
 import pytest
 
 from labkit.engine.images.changes import Kind, with_parents
-from labkit.engine.images.image import EMPTY_LAYER, digest
+from labkit.engine.images.image import EMPTY_LAYER, digest, encoded
 from tests import busybox
 from tests.backends import backend_missing
 from tests.engine.images.containers import run
 from tests.engine.images.trees import file, folder, tar
 
-NAME = "labkit-test-images-changes"
+NAME = f"labkit-test-images-changes-{os.getpid()}"  # several runs may share one dockerd
 ONE, TWO = "1" * 64, "2" * 64
 # What people do to files, a line each; the first image gives them something to do it to.
 PREPARE = """
@@ -51,21 +51,19 @@ def base(store):
     image = store.import_tar(io.BytesIO(busybox.archive()), "first", [], "")
     store.driver.create(ONE, image)
     run(store.driver, ONE, PREPARE)
-    made = store.commit(ONE, image, {}, ref="base", author="", comment="", changes=[], created_by="")
+    made = store.commit(ONE, image, {}, ref=NAME, author="", comment="", changes=[], created_by="")
     store.driver.remove(ONE)
     return made
 
 
 def test_the_same_answer_as_dockerd(store, base, dockerd):
     """The same image and the same commands on both; one container a script."""
-    loaded = dockerd.images.load(b"".join(store.save(["base"])))[0]
-    loaded.tag(NAME)
+    dockerd.images.load(b"".join(store.save([NAME])))
     try:
         for script in SCRIPTS.values():
             assert ours(store, base, script) == theirs(dockerd, script), script
     finally:
         dockerd.images.remove(NAME)
-        dockerd.images.remove("base:latest")
 
 
 def ours(store, base, script: str) -> list[tuple[str, int]]:
@@ -187,8 +185,6 @@ def stacked(store, archives: list[bytes]):
         diff_ids.append(digest(archive))
         paths[digest(archive)] = path
     config = {"rootfs": {"type": "layers", "diff_ids": diff_ids}, "config": {}}
-    from labkit.engine.images.image import encoded
-
     return store.add(encoded(config), paths, ref="stacked")
 
 

@@ -22,7 +22,8 @@ def test_in_a_user_namespace(tmp_path):
     if subprocess.run([*namespace, "true"], capture_output=True, timeout=10).returncode:
         backend_missing("rootless", "this machine lets users make no namespaces: see `labkit doctor`")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/inner"]
-    chosen = ["-k", "not dockerd and not vfs and not thousand", *(str(HERE / name) for name in FILES)]
+    left_out = "dockerd or vfs or thousand or overlay-owner"  # the last needs a second id
+    chosen = ["-k", f"not ({left_out})", *(str(HERE / name) for name in FILES)]
     done = subprocess.run(
         [*namespace, *command, *chosen],
         capture_output=True,

@@ -7,12 +7,13 @@ import tarfile
 
 import pytest
 
-from labkit.engine.images.archive import pack, stat_path
+from labkit.engine.images import beneath
+from labkit.engine.images.archive import extract, pack, stat_path
 from tests import busybox
 from tests.engine.images.trees import names
 
-NAME = "labkit-test-images-pack"
-PATHS = ["/", "/etc", "/etc/", "/etc/.", "/bin/sh", "/etc/motd", "/bin/../etc/passwd", ".", "etc", "/tmp"]
+NAME = f"labkit-test-images-pack-{os.getpid()}"  # several runs may share one dockerd
+PATHS = ["/", "/var", "/var/", "/var/.", "/bin/sh", "/etc/motd", "/bin/../etc/passwd", ".", "home", "/tmp"]
 
 
 @pytest.fixture
@@ -92,25 +93,24 @@ def test_a_link_to_itself_ends(tree):
 
 def test_a_very_deep_tree(root):
     """As deep as a path can say; a descriptor for each level would not do."""
-    path = root.path
-    for _ in range(1200):
-        path = path / "d"
-    os.makedirs(f"{root.path}/" + "d/" * 1200)
-    assert names(packed(root, "/d"))[-1] == "d/" * 1199 + "d"
+    for depth in range(1, 1201):
+        os.mkdir(f"{root.path}/" + "d/" * depth)
+    try:
+        assert names(packed(root, "/d"))[-1] == "d/" * 1199 + "d"
+    finally:
+        beneath.remove_tree(root.fd, "d")  # pytest's own cleaning would run into Python's limit on recursion
 
 
 def test_the_same_answers_as_dockerd(root, dockerd):
-    from labkit.engine.images.archive import extract
-
     extract(io.BytesIO(busybox.archive()), root.fd)
     busybox.import_image(dockerd, NAME)
     container = dockerd.containers.create(NAME, "sh", name=NAME)
     try:
         for path in PATHS:
             chunks, theirs = container.get_archive(path)
-            ours = stat_path(root.fd, path)
+            archive, ours = b"".join(chunks), stat_path(root.fd, path)  # dockerd holds a lock until all is read
             if path not in ("/", "."):  # its times and, for the root, dockerd's mount points are its own
-                assert names(packed(root, path)) == names(b"".join(chunks)), path
+                assert names(packed(root, path)) == names(archive), path
                 theirs["mtime"] = ours["mtime"]
                 assert ours == theirs, path
             assert ours["name"] == theirs["name"]

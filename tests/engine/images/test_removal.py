@@ -1,6 +1,7 @@
 """`docker rmi`: rows and refusals, in Docker's words."""
 
 import io
+import os
 import re
 
 import pytest
@@ -119,7 +120,7 @@ def test_an_unnamed_parent_goes_with_its_child(store, image, prune):
 
 def test_the_same_words_as_dockerd(store, image, dockerd):
     """The texts above are what dockerd says: one that matters, asked of the real thing."""
-    name = "labkit-test-images-removal"
+    name = f"labkit-test-images-removal-{os.getpid()}"
     dockerd.api.import_image_from_data(tar(file("a")), repository=name, tag="1")
     container = dockerd.containers.create(f"{name}:1", "x", name=name)
     try:

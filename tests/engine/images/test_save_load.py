@@ -3,18 +3,19 @@
 import gzip
 import io
 import json
+import os
 import tarfile
 
 import pytest
 
 from labkit.engine.errors import NoSuchImage
-from labkit.engine.images.archive import BadArchive
+from labkit.engine.images.archive import BadArchive, extract
 from labkit.engine.images.image import architecture, digest
 from labkit.engine.images.store import ImageStore
 from labkit.engine.images.vfs import VfsDriver
 from tests.engine.images.trees import file, folder, link, names, tar
 
-NAME = "labkit-test-images-saved"
+NAME = f"labkit-test-images-saved-{os.getpid()}"  # several runs may share one dockerd
 CONTAINER = "c" * 64
 
 
@@ -34,8 +35,6 @@ def image(store):
     base = store.import_tar(io.BytesIO(tar(folder("d"), file("d/a", b"1"), link("l", "d"))), None, ["ENV A=1"], "")
     store.driver.create(CONTAINER, base)
     with store.driver.opened(CONTAINER) as fd:
-        from labkit.engine.images.archive import extract
-
         extract(io.BytesIO(tar(file("d/b", b"2"))), fd)
     words = {"author": "me", "comment": "two", "changes": ["CMD x"], "created_by": "cp"}
     made = store.commit(CONTAINER, base, {"Env": ["A=1"]}, ref=f"{NAME}:1", **words)

@@ -24,16 +24,8 @@ def add(store: ImageStore, content: bytes, ref: str | None = None, **fields):
 def test_found_by_name_and_by_id(store):
     image = add(store, b"1", "app:1")
     bare = image.id.removeprefix("sha256:")
-    for ref in (
-        "app:1",
-        "docker.io/library/app:1",
-        image.id,
-        bare,
-        bare[:12],
-        bare[:6],
-        f"sha256:{bare[:9]}",
-        f"app@{image.id}",
-    ):
+    shortened = bare[:12], bare[:6], f"sha256:{bare[:9]}"
+    for ref in ("app:1", "docker.io/library/app:1", image.id, bare, f"app@{image.id}", *shortened):
         assert store.get(ref) == image
     assert image.tags == ("app:1",) and image.config["architecture"] and image.created.endswith("Z")
 

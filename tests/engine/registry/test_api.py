@@ -16,7 +16,7 @@ from labkit.engine.images.store import ImageStore
 from labkit.engine.registry.manifests import DOCKER_MANIFEST
 from tests.engine.api.harness import Client
 from tests.engine.registry.fake import FakeRegistry, digest, status
-from tests.engine.registry.test_pull import ATTEMPTS, BASE, TOP
+from tests.engine.registry.pulls import ATTEMPTS, BASE, TOP
 
 LEARNER = {"username": "learner", "password": "secret"}
 

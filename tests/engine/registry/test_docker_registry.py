@@ -20,7 +20,7 @@ from tests import busybox, engines
 from tests.engine.registry import debian
 from tests.engine.registry.conftest import new_store
 from tests.engine.registry.fake import layer
-from tests.engine.registry.test_pull import lines
+from tests.engine.registry.pulls import lines
 
 LEARNER = Credentials("learner", "secret")
 LAST = {"Pull complete", "Already exists", "Pushed", "Layer already exists"}

@@ -14,7 +14,7 @@ from labkit.engine.registry.manifests import DOCKER_MANIFEST
 from labkit.engine.registry.push import pack, push
 from tests.engine.registry.conftest import new_store
 from tests.engine.registry.fake import FakeRegistry, cut, digest, error, layer, status
-from tests.engine.registry.test_pull import ATTEMPTS, BASE, TOP, lines, pulled
+from tests.engine.registry.pulls import ATTEMPTS, BASE, TOP, lines, pulled
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""The end of a container: its layer, its files, its name and its record go. Whoever calls has checked that it may."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from labkit.engine.containers.record import Container
+from labkit.engine.errors import ServerError
+
+if TYPE_CHECKING:
+    from labkit.engine.engine import Engine
+
+
+async def erase(engine: Engine, container: Container) -> None:
+    """Remove a container that has no process; the caller holds its lock. Raises ServerError: it is then `dead`."""
+    container.state.status = "removing"
+    # from here on a crash is made good by the next start of the engine, which goes on with the removal
+    engine.containers.try_save(container)
+    close_attached(container)
+    try:
+        await _discard(engine, container.id)
+    except OSError as refused:
+        container.state.status, container.state.error = "dead", str(refused)
+        engine.containers.try_save(container)
+        raise ServerError(f"cannot remove the files of {container.name}: {refused}") from refused
+    engine.containers.forget(container)
+    engine.containers.tell(container, "destroy")
+    container.waiters.removed(container.state.exit_code)
+
+
+def close_attached(container: Container) -> None:
+    """Hang up on who attached before a start that never came."""
+    attached, container.attaching = container.attaching, []
+    for attachment in attached:
+        attachment.sock.close()
+
+
+async def _discard(engine: Engine, container_id: str) -> None:
+    """Delete what it has on disk. What it wrote may be much: then a thread does it."""
+    if _wrote_nothing(engine, container_id):
+        engine.driver.remove(container_id)
+    else:
+        await asyncio.to_thread(engine.driver.remove, container_id)
+    shutil.rmtree(engine.state.container(container_id), ignore_errors=True)
+
+
+def _wrote_nothing(engine: Engine, container_id: str) -> bool:
+    try:
+        return not os.listdir(f"{engine.driver.root}/{container_id}/diff")
+    except OSError:
+        return True  # nothing is there at all
