@@ -27,10 +27,13 @@ def cp(client: DockerClient, given: Given, say: Say) -> int:
         raise Misused("copying between containers is not supported")
     if not out_of and not into:
         raise Misused("must specify at least one container source")
-    if out_of:
-        _copy_out(client, *out_of, target)
-    else:
-        _copy_in(client, source, *(into or ("", "")))
+    try:
+        if out_of:
+            _copy_out(client, *out_of, target)
+        elif into:
+            _copy_in(client, source, *into)
+    except (tarfile.TarError, PermissionError, FileNotFoundError) as error:
+        raise Misused(str(error)) from error
     return 0
 
 
@@ -48,7 +51,12 @@ def _copy_out(client: DockerClient, name: str, path: str, target: str) -> None:
         folder, top = (target, inside) if os.path.isdir(target) else os.path.split(os.path.abspath(target))
         for member in archive:
             member.name = posixpath.normpath(posixpath.join(top, posixpath.relpath(member.name, inside)))
-            archive.extract(member, folder, filter="data")  # "data" refuses paths that lead out of the folder
+            archive.extract(member, folder, filter=_inside)
+
+
+def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Refuse what would be written outside of the folder. A link may point anywhere: nothing is written through it."""
+    return tarfile.tar_filter(member, folder) if member.issym() else tarfile.data_filter(member, folder)
 
 
 def _copy_in(client: DockerClient, source: str, name: str, path: str) -> None:

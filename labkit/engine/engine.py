@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from labkit.engine.containers.manager import Containers
     from labkit.engine.images.layers import GraphDriver
     from labkit.engine.images.store import ImageStore
-    from labkit.engine.network import Bridge
+    from labkit.engine.networks.store import Networks
     from labkit.engine.shim.client import Shim
     from labkit.engine.userns import Ids
 
@@ -23,18 +23,18 @@ NAME = "labkit engine"
 
 @dataclass
 class Engine:
-    """What a handler may reach. `containers` is made last, as it takes the engine itself."""
+    """What a handler may reach. `networks` and `containers` come last: containers take the engine itself."""
 
     state: State
     events: Events
     driver: GraphDriver
     images: ImageStore
     shim: Shim
-    network: Bridge | None = None
     ids: Ids | None = None
     """The engine's user namespace where it is rootless: which users there are inside."""
     id: str = ""
     warnings: list[str] = field(default_factory=list)
+    networks: Networks = field(init=False)
     containers: Containers = field(init=False)
 
     def publish(self, type_: str, action: str, id_: str, attributes: Mapping[str, Any] | None = None) -> None:

@@ -19,16 +19,18 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from socket import socket as make_socket
 from typing import TYPE_CHECKING
 
 from labkit import linux
 from labkit.engine import userns
 from labkit.engine.errors import EngineError, StateError
+from labkit.engine.networks.outside import Outside
 from labkit.engine.state import State, default_run, default_socket, default_state
 from labkit.runtime.create import RuntimeFailed
 
 if TYPE_CHECKING:
-    from labkit.engine.network import Bridge
+    from labkit.engine.networks.store import Networks
 
 log = logging.getLogger("labkit.engine")
 
@@ -44,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         state = State.at(options.state, default_run(options.state))
         state.lock()
+        outside = Outside() if os.geteuid() != 0 else None  # before we go, as it is to stay
         ids = enter_namespaces(state)
-        asyncio.run(serve(state, options.socket, ids, options.ready_fd))
+        asyncio.run(serve(state, options.socket, ids, outside, options.ready_fd))
     except (EngineError, RuntimeFailed, OSError) as error:
         log.error("the engine cannot start: %s", error)
         return 1
@@ -109,7 +112,9 @@ def live_shim(state: State) -> int | None:
 # ---- the engine
 
 
-async def serve(state: State, socket: Path, ids: userns.Ids | None, ready_fd: int) -> None:
+async def serve(
+    state: State, socket: Path, ids: userns.Ids | None, outside: Outside | None, ready_fd: int
+) -> None:
     """Set the engine up, serve until told to stop, leave the containers running."""
     # imported here, so that a refusal above costs no second of waiting
     from labkit.engine.api import server
@@ -118,7 +123,8 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, ready_fd: in
     from labkit.engine.events import Events
     from labkit.engine.images import layers
     from labkit.engine.images.store import ImageStore
-    from labkit.engine.network import Bridge
+    from labkit.engine.networks.firewall import Firewall
+    from labkit.engine.networks.store import Networks
     from labkit.engine.shim.client import Shim
 
     stop = asyncio.Event()
@@ -132,8 +138,10 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, ready_fd: in
     images = ImageStore(state.root, driver)
     images.sweep()
     shim = await Shim.connect(state.root)
-    network = await Bridge.create(state)
-    engine = Engine(state, Events(), driver, images, shim, network, ids, state.id(), warnings(ids, network))
+    firewall = Firewall(str(state.root), rootless=ids is not None)
+    networks = await Networks.load(state, firewall, outside.socket if outside else make_socket)
+    engine = Engine(state, Events(), driver, images, shim, ids, state.id(), warnings(ids, networks))
+    engine.networks = networks
     engine.containers = Containers(engine)
     await engine.containers.reconcile()
 
@@ -146,6 +154,8 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, ready_fd: in
 
     await running.stop()
     await engine.containers.close()
+    if not any(container.state.alive for container in engine.containers):
+        await networks.take_down()
     shim.close()
     log.info("stopped; containers go on")
     # a thread may be in the middle of a load; what it has not finished has no name yet, so nothing waits for it
@@ -159,9 +169,9 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def warnings(ids: userns.Ids | None, network: Bridge) -> list[str]:
+def warnings(ids: userns.Ids | None, networks: Networks) -> list[str]:
     """What `docker info` should warn about, beyond limits."""
-    found = [f"WARNING: {network.error}"] if network.error else []
+    found = networks.warnings()
     if ids is not None and ids.how == "one id":
         found.append("WARNING: only root exists in containers; a range of ids in /etc/subuid and /etc/subgid mends it")
     return found

@@ -29,6 +29,7 @@ from labkit.engine.containers.views import log_driver
 from labkit.engine.containers.waiting import CONDITIONS
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter, NotImplemented_, ServerError
+from labkit.engine.networks import linking
 from labkit.engine.shim.client import Attachment
 from labkit.runtime.create import RuntimeFailed
 
@@ -66,10 +67,12 @@ async def inspect(engine: Engine, request: Request) -> web.Response:
 
 
 async def remove(engine: Engine, request: Request) -> web.Response:
-    """DELETE /containers/{id}"""
+    """DELETE /containers/{id}: with `link`, only the link of the path `container/alias`"""
+    ref = request.path["name"]
     if request.flag("link"):
-        raise NotImplemented_("links between containers are not served by this engine; there is none to remove")
-    await removing.remove(engine, named(engine, request), force=request.flag("force"))
+        linking.remove(engine, ref)
+    else:
+        await removing.remove(engine, engine.containers.get(ref), force=request.flag("force"))
     return no_content()
 
 

@@ -1,122 +1,94 @@
-"""The networks that are always there: bridge, host, none (Docker Engine API, "Network"). To look at, not to change."""
+"""Handlers for networks: the query and the body in, one verb, the answer out. Decisions are in engine/networks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
 from labkit.engine.api.request import Request
-from labkit.engine.api.responses import json_response
-from labkit.engine.containers import timestamps, views
+from labkit.engine.api.responses import json_response, no_content
+from labkit.engine.api.shapes import Shape
 from labkit.engine.containers.record import Container
 from labkit.engine.engine import Engine
-from labkit.engine.errors import BadParameter, Forbidden, NotFound
+from labkit.engine.errors import BadParameter, NotFound
+from labkit.engine.networks import attach, create as creating, settings
+from labkit.engine.networks.record import Network, shown
 
-Network = dict[str, Any]
-
-DRIVERS = {"bridge": "bridge", "host": "host", "none": "null"}
-
-# filter of `GET /networks` -> does this network have the value? A network passes with one value of each filter.
-FILTERS: dict[str, Callable[[Network, str], bool]] = {
-    "dangling": lambda network, value: value in ("0", "false"),
-    "driver": lambda network, value: bool(network["Driver"] == value),
-    "id": lambda network, value: value in network["Id"],
-    "label": lambda network, value: False,
-    "name": lambda network, value: value in network["Name"],
-    "scope": lambda network, value: value == "local",
-    "type": lambda network, value: value == "builtin",
-}
+CONNECT: Shape = {"Container": str, "EndpointConfig": settings.SHAPE}
+DISCONNECT: Shape = {"Container": str, "Force": bool}
 
 
-def networks(engine: Engine) -> list[Network]:
-    """The networks as `GET /networks` shows them."""
-    return [_network(engine, name, id_) for name, id_ in engine.containers.network_ids().items()]
-
-
-def _network(engine: Engine, name: str, id_: str) -> Network:
-    known = engine.network.describe() if engine.network and name == "bridge" else {}
-    pool = [{"Subnet": known["subnet"], "Gateway": known["gateway"]}] if known else []
-    return {
-        "Name": name,
-        "Id": id_,
-        "Created": timestamps.NEVER,
-        "Scope": "local",
-        "Driver": DRIVERS[name],
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": None, "Config": pool},
-        "Internal": False,
-        "Attachable": False,
-        "Ingress": False,
-        "ConfigFrom": {"Network": ""},
-        "ConfigOnly": False,
-        "Containers": {},
-        "Options": {"com.docker.network.bridge.name": known["name"]} if known else {},
-        "Labels": {},
-    }
-
-
-def choose(found: Sequence[Network], filters: Mapping[str, Sequence[str]]) -> list[Network]:
-    """The networks that pass all filters. Raises BadParameter for a filter that Docker does not have."""
-    if unknown := sorted(set(filters) - set(FILTERS)):
-        raise BadParameter(f"invalid filter '{unknown[0]}'")
-    return [
-        network
-        for network in found
-        if all(any(FILTERS[name](network, value) for value in values) for name, values in filters.items() if values)
-    ]
-
-
-def find(engine: Engine, ref: str) -> Network:
-    """A network by its name, id or the beginning of its id. Raises NotFound."""
-    found = networks(engine)
-    for network in found:
-        if ref in (network["Name"], network["Id"]):
-            return network
-    beginning = [network for network in found if ref and network["Id"].startswith(ref)]
-    if len(beginning) != 1:
-        raise NotFound(f"network {ref} not found")
-    return beginning[0]
+def named(engine: Engine, request: Request) -> Network:
+    """The network that the path names. Raises NotFound."""
+    return engine.networks.get(request.path["id"])
 
 
 async def list_networks(engine: Engine, request: Request) -> web.Response:
     """GET /networks."""
-    return json_response(choose(networks(engine), request.filters()))
+    return json_response([shown(network) for network in engine.networks.listed(request.filters())])
 
 
 async def inspect(engine: Engine, request: Request) -> web.Response:
     """GET /networks/{id}: with the containers that are connected now."""
-    network = find(engine, request.path["id"])
-    network["Containers"] = {c.id: _member(c.name, own) for c, own in _connected(engine, network["Name"])}
-    return json_response(network)
+    network = named(engine, request)
+    if request.text("scope") not in ("", "local"):
+        raise NotFound(f"network {request.path['id']} not found")
+    members = engine.networks.members[network.id].values()
+    return json_response(shown(network, {c.id: _member(c, c.attached[network.name]) for c in members}))
 
 
-def _connected(engine: Engine, name: str) -> Iterator[tuple[Container, dict[str, Any]]]:
-    """The running containers on a network, each with its own settings there."""
-    ids = engine.containers.network_ids()
-    for container in engine.containers:
-        own = views.networks(container, ids).get(name)
-        if own is not None and container.state.has_process:
-            yield container, own
-
-
-def _member(name: str, own: Mapping[str, Any]) -> dict[str, str]:
+def _member(container: Container, endpoint: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "Name": name,
-        "EndpointID": own["EndpointID"],
-        "MacAddress": own["MacAddress"],
-        "IPv4Address": f"{own['IPAddress']}/{own['IPPrefixLen']}" if own["IPAddress"] else "",
+        "Name": container.name,
+        "EndpointID": endpoint["id"],
+        "MacAddress": endpoint["mac"],
+        "IPv4Address": f"{endpoint['ip']}/{endpoint['prefix']}" if endpoint["ip"] else "",
         "IPv6Address": "",
     }
 
 
+async def create(engine: Engine, request: Request) -> web.Response:
+    """POST /networks/create."""
+    network = await engine.networks.create(await request.json(creating.SHAPE))
+    engine.publish("network", "create", network.id, network.event_attributes)
+    return json_response({"Id": network.id, "Warning": creating.warning(network)}, 201)
+
+
 async def remove(engine: Engine, request: Request) -> web.Response:
-    """DELETE /networks/{id}: none of these may go."""
-    name = find(engine, request.path["id"])["Name"]
-    raise Forbidden(f"{name} is a pre-defined network and cannot be removed")
+    """DELETE /networks/{id}."""
+    network = named(engine, request)
+    await engine.networks.remove(network)
+    engine.publish("network", "destroy", network.id, network.event_attributes)
+    return no_content()
 
 
 async def prune(engine: Engine, request: Request) -> web.Response:
-    """POST /networks/prune: those that are always there stay."""
-    return json_response({"NetworksDeleted": []})
+    """POST /networks/prune: those that somebody made and no running container is on."""
+    removed = await engine.networks.prune(request.filters())
+    for network in removed:
+        engine.publish("network", "destroy", network.id, network.event_attributes)
+    engine.publish("network", "prune", "", {"reclaimed": "0"})
+    return json_response({"NetworksDeleted": [network.name for network in removed] or None})
+
+
+async def connect(engine: Engine, request: Request) -> web.Response:
+    """POST /networks/{id}/connect."""
+    body = await request.json(CONNECT)
+    container = _container(engine, body)
+    await attach.connect(engine, container, named(engine, request).id, body.get("EndpointConfig") or {})
+    return no_content(200)
+
+
+async def disconnect(engine: Engine, request: Request) -> web.Response:
+    """POST /networks/{id}/disconnect."""
+    body = await request.json(DISCONNECT)
+    await attach.disconnect(engine, _container(engine, body), named(engine, request).id)
+    return no_content(200)
+
+
+def _container(engine: Engine, body: Mapping[str, Any]) -> Container:
+    if not body.get("Container"):
+        raise BadParameter('invalid name or ID supplied: ""')
+    return engine.containers.get(body["Container"])

@@ -13,6 +13,7 @@ from typing import Any
 from labkit.engine.api.shapes import Each, Labels, Shape
 from labkit.engine.containers.defaults import CONFIG
 from labkit.engine.errors import BadParameter
+from labkit.engine.networks import settings
 
 Json = dict[str, Any]
 
@@ -98,7 +99,7 @@ CREATE: Shape = {
     "NetworkDisabled": bool,
     "Healthcheck": {"Test": [str], "Interval": int, "Timeout": int, "Retries": int, "StartPeriod": int},
     "HostConfig": HOST_CONFIG,
-    "NetworkingConfig": {"EndpointsConfig": Each(dict)},
+    "NetworkingConfig": {"EndpointsConfig": Each(settings.SHAPE)},
 }
 
 _NOT_CONFIG = ("HostConfig", "NetworkingConfig")

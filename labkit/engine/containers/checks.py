@@ -23,7 +23,6 @@ LEAST_MEMORY = 6 * MEGABYTE
 RESTART_POLICIES = ("no", "always", "unless-stopped", "on-failure")
 SECURITY_OPTIONS = ("no-new-privileges", "seccomp", "apparmor", "label", "systempaths")
 LOG_OPTIONS = ("max-size", "max-file", "labels", "labels-regex", "env", "env-regex", "tag", "compress", "mode")
-NETWORKS = ("default", "bridge", "none", "host")
 
 _HOSTS_LINE = re.compile(r"[^:]+:.+")
 
@@ -94,11 +93,8 @@ def _named(path: str) -> bool:
 
 # (was it asked for?, what it is)
 UNSERVED: tuple[Rule, ...] = (
-    (lambda h: h["PortBindings"], "publishing ports (HostConfig.PortBindings)"),
-    (lambda h: h["PublishAllPorts"], "publishing ports (HostConfig.PublishAllPorts)"),
     (lambda h: any(_named(bind.split(":")[0]) for bind in h["Binds"] or ()), "named volumes (HostConfig.Binds)"),
     (lambda h: h["VolumesFrom"], "volumes of other containers (HostConfig.VolumesFrom)"),
-    (lambda h: h["Links"], "links to other containers (HostConfig.Links)"),
     (lambda h: h["Devices"] or h["DeviceRequests"], "devices of the host (HostConfig.Devices)"),
     (lambda h: h["DeviceCgroupRules"], "device rules of your own (HostConfig.DeviceCgroupRules)"),
     (lambda h: h.get("Init"), "an init process of the engine's own (HostConfig.Init)"),
@@ -113,7 +109,6 @@ UNSERVED: tuple[Rule, ...] = (
     ),
     (lambda h: h["CpuRealtimePeriod"] or h["CpuRealtimeRuntime"], "real-time scheduling (HostConfig.CpuRealtime...)"),
     (lambda h: h.get("StorageOpt"), "storage options (HostConfig.StorageOpt)"),
-    (lambda h: not _mode(h["NetworkMode"], *NETWORKS), "networks of your own ({NetworkMode})"),
     (lambda h: h["Isolation"] not in ("", "default"), "HostConfig.Isolation {Isolation}"),
 )  # fmt: skip
 
@@ -130,8 +125,6 @@ def check_config(config: Json) -> None:
         signal_number(config["StopSignal"])
     if len(config.get("Hostname") or "") > 63:
         raise BadParameter(f"invalid hostname: {config['Hostname']}: at most 63 letters")
-    if config.get("MacAddress"):
-        raise NotImplemented_(unserved("a hardware address of your own (MacAddress)"))
     if config.get("NetworkDisabled"):
         raise NotImplemented_(unserved("NetworkDisabled; use the network mode none"))
 
@@ -189,13 +182,6 @@ def _check_security_option(option: str, number: int) -> None:
         raise NotImplemented_(unserved("a seccomp profile of your own"))
     if name == "apparmor" and value not in ("unconfined", "docker-default"):
         raise NotImplemented_(unserved("an AppArmor profile of your own"))
-
-
-def check_networking(endpoints: Json) -> None:
-    """The networks of NetworkingConfig: only those that every engine has. Raises NotImplemented_."""
-    for name in endpoints:
-        if name not in NETWORKS:
-            raise NotImplemented_(unserved(f"networks of your own ({name})"))
 
 
 def warnings(config: Json, missing: list[str]) -> list[str]:

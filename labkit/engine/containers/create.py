@@ -13,6 +13,8 @@ from labkit.engine.containers.names import check_name, random_name
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import BadParameter, ServerError
 from labkit.engine.images.image import Image
+from labkit.engine.networks import bindings, linking, settings
+from labkit.engine.networks.record import BRIDGE
 from labkit.runtime import cgroups
 
 if TYPE_CHECKING:
@@ -48,12 +50,31 @@ def make(engine: Engine, body: Mapping[str, Any], image: Image) -> Container:
     host = defaults.host_config({**asked, **_words(asked)})
     checks.check_config(config)
     checks.check_host_config(host)
-    endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
-    checks.check_networking(endpoints)
     _resolve_modes(engine, host)
+    endpoints, links = _networks(engine, body, config, host)
     found = mounts.mounts(host)
     mounts.check_volumes(body.get("Volumes") or {}, found, host.get("Tmpfs") or {})
-    return Container(container_id, "", timestamps.now(), image.id, config, host, endpoints, found)
+    return Container(container_id, "", timestamps.now(), image.id, config, host, endpoints, found, links=links)
+
+
+def _networks(engine: Engine, body: Mapping[str, Any], config: Json, host: Json) -> tuple[dict[str, Json], Json]:
+    """What is asked of each network, and the links. Whether a network is there is seen at the start, as with Docker."""
+    asked = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    endpoints = settings.wanted(host["NetworkMode"], asked, engine.networks.name_of)
+    for name, wanted in endpoints.items():
+        if network := engine.networks.named(name):
+            settings.check_on(network, wanted)
+    bindings.parse(host, config.get("ExposedPorts") or ())
+    first = next(iter(endpoints), "")
+    if config.get("MacAddress") and first:
+        endpoints[first].setdefault("MacAddress", settings.check_mac(config["MacAddress"]))
+    links = linking.resolve(engine, host)
+    if first == BRIDGE:
+        host["Links"] = None  # from here on the record's own, which can be removed
+        return endpoints, links
+    if links:
+        endpoints[first]["Links"] = [*(endpoints[first].get("Links") or ()), *host["Links"]]
+    return endpoints, {}
 
 
 def _words(host: Mapping[str, Any]) -> Json:

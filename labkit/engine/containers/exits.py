@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from labkit.engine.containers import execs, policy, remove, restarts, start
 from labkit.engine.containers.background import background
 from labkit.engine.containers.record import Container
+from labkit.engine.networks import attach
 from labkit.runtime.cgroups import Cgroup
 
 if TYPE_CHECKING:
@@ -48,13 +49,15 @@ def settle(engine: Engine, container: Container, status: int, at: float) -> None
         container.host_config["RestartPolicy"], status, container.restart_count, container.stopped_by_user
     )
     container.ended(status, at, restarts=again)
-    start.unplug(engine, container)
+    left = start.unplug(engine, container)
     containers.try_save(container)
     with contextlib.suppress(OSError):
         os.unlink(f"{containers.folder(container)}/exit.json")
     background(engine.shim.delete(container.id), f"the shim forgets {container.name}")
     execs.container_ended(engine, container)
     containers.tell(container, "die", exitCode=status)
+    for network in left:
+        attach.tell(engine, network, "disconnect", container)
     container.waiters.exited(status)
     if again:
         restarts.plan(engine, container)

@@ -29,24 +29,36 @@ FALLBACK_DNS = ("8.8.8.8", "8.8.4.4")
 """What Docker takes where the host only knows a resolver of its own, which no container can reach."""
 
 
-def hosts(hostname: str, domain: str, ip: str, extra: Sequence[str], gateway: str) -> str:
-    """/etc/hosts: this machine's names, the extra ones (`name:address`), then the container's own address."""
+def hosts(names: str, ips: Sequence[str], extra: Sequence[str], gateway: str, links: Sequence[str] = ()) -> str:
+    """/etc/hosts: this machine's names, the extra ones (`name:address`), links, then the container's own addresses."""
     lines = list(LOCALHOST)
     for entry in extra:
         name, _, address = entry.partition(":")
         lines.append(f"{gateway if address == 'host-gateway' else address}\t{name}")
-    if ip:
-        names = f"{hostname}.{domain} {hostname}" if domain else hostname
-        lines.append(f"{ip}\t{names}")
+    lines += links
+    lines += [f"{ip}\t{names}" for ip in ips]
     return "\n".join(lines) + "\n"
 
 
-def resolv_conf(of_host: str, host: Json) -> str:
-    """/etc/resolv.conf: the host's, without resolvers on its loopback; what HostConfig says instead of each part."""
+OWN_DNS = "127.0.0.11"
+"""The resolver that networks have which somebody made: networks/resolver.py."""
+
+AS_IT_IS = "ndots:0"
+"""With it a name without a dot, such as a container's, is asked as it is before anything is appended to it."""
+
+
+def resolv_conf(of_host: str, host: Json, *, own: bool = False) -> str:
+    """/etc/resolv.conf: the host's, without resolvers on its loopback; what HostConfig says instead of each part.
+
+    With `own`, the only resolver is ours, which asks those on.
+    """
     lines = [line.split() for line in of_host.splitlines() if line.strip() and line.strip()[0] not in "#;"]
     servers = host.get("Dns") or [row[1] for row in lines if row[0] == "nameserver" and _reachable(row[1:])]
     search = host.get("DnsSearch") or [word for row in lines if row[0] == "search" for word in row[1:]]
     options = host.get("DnsOptions") or [word for row in lines if row[0] == "options" for word in row[1:]]
+    if own:
+        servers = [OWN_DNS]
+        options = options if any(word.startswith("ndots:") for word in options) else [*options, AS_IT_IS]
     made = [f"nameserver {server}" for server in servers or FALLBACK_DNS]
     if search and search != ["."]:
         made.append(f"search {' '.join(search)}")

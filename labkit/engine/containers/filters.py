@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from labkit.engine.containers.lifecycle import STATES
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import BadParameter, NotFound
+from labkit.engine.networks.bindings import normal
 
 Filters = Mapping[str, Sequence[str]]
 
 HEALTH = ("none", "starting", "healthy", "unhealthy")
-NETWORK_NAMES = ("bridge", "none", "host")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,12 @@ def _ports(container: Container, wanted: Sequence[str], context: Context) -> boo
     return any(port in exposed for want in wanted for port in port_range(want))
 
 
+def _published(container: Container, wanted: Sequence[str], context: Context) -> bool:
+    places = [port for port, rows in container.ports.items() if rows]
+    asked = {normal(port) for port in (*(container.host_config.get("PortBindings") or {}), *places)}
+    return any(port in asked for want in wanted for port in port_range(want))
+
+
 def port_range(text: str) -> list[str]:
     """`80`, `80/udp` or `8000-8080` as `80/tcp` and so on. Raises BadParameter."""
     numbers, _, protocol = text.partition("/")
@@ -68,9 +74,8 @@ def port_range(text: str) -> list[str]:
 
 
 def _network(container: Container, wanted: Sequence[str], context: Context) -> bool:
-    mode = container.network_mode
-    network_id = context.network_ids.get(mode, "")
-    return any(want == mode or (network_id and network_id.startswith(want)) for want in wanted if want)
+    ids = [context.network_ids.get(name, "") for name in container.endpoints]
+    return any(want in container.endpoints or any(i.startswith(want) for i in ids) for want in wanted if want)
 
 
 def _volume(container: Container, wanted: Sequence[str], context: Context) -> bool:
@@ -114,7 +119,7 @@ FILTERS: dict[str, Test] = {
     "label": _label,
     "name": _name,
     "network": _network,
-    "publish": lambda c, wanted, context: any(not port_range(want) for want in wanted),
+    "publish": _published,
     "since": _since,
     "status": lambda c, wanted, context: c.state.status in wanted,
     "volume": _volume,

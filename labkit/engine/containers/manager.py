@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from labkit.engine.containers import filters, recover, stop, views
 from labkit.engine.containers.record import Container, to_json
 from labkit.engine.errors import ApiError, NoSuchContainer, ambiguous, name_in_use
 from labkit.engine.images import reference
+from labkit.engine.networks import linking, links
 from labkit.engine.state import write_json
 
 if TYPE_CHECKING:
@@ -107,9 +107,8 @@ class Containers:
 
     # --- show ----------------------------------------------------------------------------------------------------
     def network_ids(self) -> dict[str, str]:
-        """An id for each network that every engine has; derived, as nothing about them is written down."""
-        base = str(self.engine.state.root)
-        return {name: hashlib.sha256(f"{base}/{name}".encode()).hexdigest() for name in views.NETWORKS}
+        """The id of each network, by its name."""
+        return self.engine.networks.ids()
 
     def around(self, container: Container) -> views.Around:
         """What inspect needs beside the record."""
@@ -118,7 +117,8 @@ class Containers:
             data = driver.data(container.id)
         except ApiError:  # being removed
             data = {}
-        return views.Around(self.folder(container), driver.name, data, self.network_ids())
+        shown = links.shown(container.links, container.name, {c.id: c.name for c in self} if container.links else {})
+        return views.Around(self.folder(container), driver.name, data, self.network_ids(), shown)
 
     async def inspect(self, container: Container, *, size: bool = False) -> Json:
         """`GET /containers/{id}/json`."""
@@ -151,7 +151,9 @@ class Containers:
         return await self._rows(found[:limit] if limit > 0 else found, size)
 
     async def _rows(self, found: list[Container], size: bool) -> list[Json]:
-        around = views.Around("", self.engine.driver.name, network_ids=self.network_ids())
+        around = views.Around(
+            "", self.engine.driver.name, network_ids=self.network_ids(), link_names=linking.names(self.engine)
+        )
         tags = self.engine.images.tags()
         rows = [views.summary(c, around, self._image_name(c, tags)) for c in found]
         if size:

@@ -7,6 +7,7 @@ is in now. What only the running engine needs (its lock, who waits) lies beside 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -59,13 +60,17 @@ class Container:
     image_id: str
     config: Json
     host_config: Json
-    endpoints: Json = field(default_factory=dict)
-    """EndpointsConfig of the request's NetworkingConfig."""
+    endpoints: dict[str, Json] = field(default_factory=dict)
+    """network name -> what the container asked for there (networks/settings.py)."""
     mounts: list[Json] = field(default_factory=list)
     """Binds and mounts as OCI has them."""
     state: State = field(default_factory=State)
-    endpoint: Json = field(default_factory=dict)
-    """Address and gateway while it is connected to the bridge, else empty."""
+    attached: dict[str, Json] = field(default_factory=dict)
+    """network name -> the endpoint that it has there while it runs (networks/endpoint.py)."""
+    ports: Json = field(default_factory=dict)
+    """Inspect's `NetworkSettings.Ports` while it runs."""
+    links: dict[str, str] = field(default_factory=dict)
+    """alias -> container id, for links on the default bridge."""
     restart_count: int = 0
     stopped_by_user: bool = False
     """Somebody asked for the last stop: then no restart policy brings it back."""
@@ -93,8 +98,15 @@ class Container:
         return self.config.get("Labels") or {}
 
     @property
+    def hostname(self) -> str:
+        """What the container calls itself."""
+        if self.host_config.get("UTSMode") == "host":
+            return os.uname().nodename
+        return str(self.config.get("Hostname") or self.id[:12])
+
+    @property
     def network_mode(self) -> str:
-        """`bridge`, `none`, `host` or `container:ID`; Docker's `default` is the bridge."""
+        """`bridge`, `none`, `host`, `container:ID` or another network; Docker's `default` is the bridge."""
         mode = self.host_config.get("NetworkMode") or "default"
         return "bridge" if mode == "default" else str(mode)
 

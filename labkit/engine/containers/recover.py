@@ -29,7 +29,7 @@ from labkit.engine.containers.background import background
 from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container, from_json
 from labkit.engine.errors import ApiError, StateError
-from labkit.engine.network import Endpoint
+from labkit.engine.networks import attach
 from labkit.engine.shim.client import Shim
 from labkit.engine.state import boot_id, read_json
 from labkit.runtime.cgroups import Cgroup
@@ -100,8 +100,7 @@ def _runs_on(engine: Engine, container: Container, pid: int) -> None:
     if not container.state.has_process or container.state.pid != pid:
         container.began(pid, start.birth(pid), boot_id())
         engine.containers.try_save(container)
-    if container.endpoint and engine.network is not None:
-        engine.network.reserve(Endpoint(**container.endpoint))
+    attach.resume(engine, container)
 
 
 def _without_task(engine: Engine, container: Container) -> None:

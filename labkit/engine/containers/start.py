@@ -20,7 +20,8 @@ from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container
 from labkit.engine.containers.roots import running_root
 from labkit.engine.errors import ApiError, BadParameter, Conflict, NoSuchContainer, ServerError
-from labkit.engine.network import Endpoint
+from labkit.engine.networks import attach, linking
+from labkit.engine.networks.record import Network
 from labkit.engine.state import boot_id
 from labkit.runtime.create import RuntimeFailed
 
@@ -62,10 +63,12 @@ async def run(engine: Engine, container: Container) -> None:
                 await erase(engine, container)
         raise error from failure
     engine.containers.try_save(container)
+    attach.started(engine, container)
     engine.containers.tell(container, "start")
 
 
 async def _bring_up(engine: Engine, container: Container) -> None:
+    attach.reserve(engine, container)
     config = prepare(engine, container)
     pid = await engine.shim.create(
         container.id,
@@ -77,7 +80,7 @@ async def _bring_up(engine: Engine, container: Container) -> None:
         stdin_once=bool(container.config.get("StdinOnce")),
         attach=_take_attached(container),
     )
-    plug_in(engine, container, pid)
+    attach.plug_in(engine, container, pid)
     await engine.shim.start(container.id)
     container.began(pid, birth(pid), boot_id())
 
@@ -103,7 +106,10 @@ def prepare(engine: Engine, container: Container) -> Json:
     )
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{folder}/exit.json")
-    return spec.oci_config(container.config, host, identity(engine, container), around)
+    config = container.config
+    if container.links:
+        config = {**config, "Env": [*linking.environment(engine, container), *(config.get("Env") or ())]}
+    return spec.oci_config(config, host, identity(engine, container), around)
 
 
 # --- who, and with whom ------------------------------------------------------------------------------------------
@@ -163,8 +169,8 @@ def lend_files(engine: Engine, container: Container) -> dict[str, str]:
     folder = engine.containers.folder(owner)
     if owner is container:
         host_network = container.network_mode == "host"
-        files.write(folder, "hostname", _hostname(container) + "\n")
-        files.write(folder, "resolv.conf", files.resolv_conf(files.read("/etc/resolv.conf"), container.host_config))
+        files.write(folder, "hostname", container.hostname + "\n")
+        attach.write_resolv_conf(engine, container)
         files.write(folder, "hosts", files.read("/etc/hosts") if host_network else "")
     return {inside: f"{folder}/{name}" for inside, name in files.PLACES.items()}
 
@@ -174,38 +180,9 @@ def _network_owner(engine: Engine, container: Container) -> Container:
     return engine.containers.get(ref) if mode == "container" else container
 
 
-def _hostname(container: Container) -> str:
-    if container.host_config.get("UTSMode") == "host":
-        return os.uname().nodename
-    return str(container.config.get("Hostname") or container.id[:12])
-
-
-def plug_in(engine: Engine, container: Container, pid: int) -> None:
-    """Connect the network namespace of `pid`, and write its address into /etc/hosts. Raises OSError."""
-    container.endpoint = {}
-    mode = container.network_mode
-    if engine.network is None or mode not in ("bridge", "none"):
-        return
-    # named after this run, too: the cable of the last one may still be on its way out
-    endpoint = engine.network.attach(f"{container.id[:6]}{pid:06x}", pid, mode)
-    if endpoint.ip:
-        container.endpoint = endpoint.to_json()
-    config, host = container.config, container.host_config
-    names = files.hosts(
-        _hostname(container),
-        config.get("Domainname") or "",
-        endpoint.ip,
-        host.get("ExtraHosts") or (),
-        endpoint.gateway,
-    )
-    files.write(engine.containers.folder(container), "hosts", names)
-
-
-def unplug(engine: Engine, container: Container) -> None:
-    """Give the address back; the cable goes with the namespace."""
-    if container.endpoint and engine.network is not None:
-        engine.network.release(Endpoint(**container.endpoint))
-    container.endpoint = {}
+def unplug(engine: Engine, container: Container) -> list[Network]:
+    """Give addresses, names and published ports back; the cables go with the namespace. Says where it was."""
+    return attach.release(engine, container)
 
 
 def log_options(engine: Engine, container: Container) -> Json | None:

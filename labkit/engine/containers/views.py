@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.engine.containers import timestamps
 from labkit.engine.containers.record import Container, Json
+from labkit.engine.networks import bindings
+from labkit.engine.networks.names import names_of
+from labkit.engine.networks.record import PREDEFINED
 
-NETWORKS = ("bridge", "none", "host")
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 
 
@@ -26,6 +28,10 @@ class Around:
     driver: str
     driver_data: Mapping[str, str] = field(default_factory=dict)
     network_ids: Mapping[str, str] = field(default_factory=dict)
+    links: Sequence[str] = ()
+    """Inspect's `HostConfig.Links`."""
+    link_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """container id -> the names that links of others give it."""
 
 
 def inspect(container: Container, around: Around) -> Json:
@@ -51,7 +57,7 @@ def inspect(container: Container, around: Around) -> Json:
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": [exec_id for exec_id, each in container.execs.items() if each.running] or None,
-        "HostConfig": container.host_config,
+        "HostConfig": {**container.host_config, "Links": list(around.links)} if around.links else container.host_config,
         "GraphDriver": {"Name": around.driver, "Data": dict(around.driver_data)},
         "Mounts": mounts(container),
         "Config": container.config,
@@ -111,35 +117,28 @@ def _mount(one: Json) -> Json:
 
 def networks(container: Container, network_ids: Mapping[str, str]) -> Json:
     """Inspect's `NetworkSettings.Networks`; a container in another's network namespace has none of its own."""
-    mode = container.network_mode
-    if mode not in NETWORKS:
-        return {}
-    asked = container.endpoints.get(mode) or {}
-    return {mode: _endpoint_settings(container, asked, network_ids.get(mode, ""))}
+    return {name: _endpoint_settings(container, name, network_ids.get(name, "")) for name in container.endpoints}
 
 
-def _endpoint_settings(container: Container, asked: Json, network_id: str) -> Json:
+def _endpoint_settings(container: Container, network: str, network_id: str) -> Json:
+    asked, now = container.endpoints[network], container.attached.get(network) or {}
+    named = network not in PREDEFINED
     return {
         "IPAMConfig": asked.get("IPAMConfig"),
         "Links": asked.get("Links"),
         "Aliases": asked.get("Aliases"),
-        "MacAddress": container.endpoint.get("mac", ""),
+        "MacAddress": now.get("mac") or asked.get("MacAddress") or "",
         "DriverOpts": asked.get("DriverOpts"),
         "NetworkID": network_id,
-        "EndpointID": _endpoint_id(container),
-        "Gateway": container.endpoint.get("gateway", ""),
-        "IPAddress": container.endpoint.get("ip", ""),
-        "IPPrefixLen": container.endpoint.get("prefix", 0),
+        "EndpointID": now.get("id", ""),
+        "Gateway": now.get("gateway", ""),
+        "IPAddress": now.get("ip", ""),
+        "IPPrefixLen": now.get("prefix", 0),
         "IPv6Gateway": "",
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
-        "DNSNames": None,
+        "DNSNames": list(names_of(container.id, container.name, container.hostname, asked)) if named else None,
     }
-
-
-def _endpoint_id(container: Container) -> str:
-    """An endpoint needs a name only while it is there; the container's id turned round is as unique."""
-    return container.id[::-1] if container.endpoint.get("ip") else ""
 
 
 def network_settings(container: Container, around: Around) -> Json:
@@ -154,7 +153,7 @@ def network_settings(container: Container, around: Around) -> Json:
         "HairpinMode": False,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,
-        "Ports": dict.fromkeys(container.config.get("ExposedPorts") or {}) if pid else {},
+        "Ports": container.ports if pid else {},
         "SecondaryIPAddresses": None,
         "SecondaryIPv6Addresses": None,
         "EndpointID": on_bridge.get("EndpointID", ""),
@@ -176,7 +175,7 @@ def summary(container: Container, around: Around, image: str, now: float | None 
     """One row of `GET /containers/json`. `image` is the name to show, or the id where the name means another now."""
     return {
         "Id": container.id,
-        "Names": [f"/{container.name}"],
+        "Names": [f"/{container.name}", *around.link_names.get(container.id, ())],
         "Image": image,
         "ImageID": container.image_id,
         "Command": quoted(command(container)),
@@ -192,11 +191,8 @@ def summary(container: Container, around: Around, image: str, now: float | None 
 
 
 def ports(container: Container) -> list[Json]:
-    """The exposed ports while it runs, as `80/tcp` in `docker ps`."""
-    if not container.state.has_process:
-        return []
-    split = (port.partition("/") for port in container.config.get("ExposedPorts") or {})
-    return [{"PrivatePort": int(number), "Type": kind or "tcp"} for number, _, kind in split if number.isdigit()]
+    """The exposed and the published ports while it runs: `80/tcp`, `0.0.0.0:8080->80/tcp` in `docker ps`."""
+    return list(bindings.rows(container.ports)) if container.state.has_process else []
 
 
 def quoted(words: list[str]) -> str:

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labkit import linux
-from labkit.engine.images import beneath, whiteouts
+from labkit.engine.images import beneath
 from labkit.engine.images.tarstream import LIMITS, BadArchive, Entry, Limits, Readable, entries, split
+from labkit.engine.images.whiteouts import Deletions
 
 KEPT_XATTRS = ("security.capability",)  # what makes `ping` work without setuid
 KEPT_XATTR_PREFIX, OVERLAYS_OWN = "user.", "user.overlay."  # the latter would let an archive drive the mount
@@ -85,10 +86,11 @@ class _Unpacker:
     base: list[str]
     rules: Rules
     done: Extracted = field(default_factory=Extracted)
-    _made: set[str] = field(default_factory=set)  # only for `deletes`: this layer's own files are not covered by it
-    _covered: set[str] = field(default_factory=set)  # where this layer's whiteouts are
     _folders: dict[str, tuple[tarfile.TarInfo, tuple[int, int]]] = field(default_factory=dict)
     _open: tuple[str, int] | None = None  # the last entry's folder; most neighbours share it
+
+    def __post_init__(self) -> None:
+        self._deletions = Deletions(self._folder, at_once=self.rules.deletes, userxattr=self.rules.userxattr)
 
     def close(self) -> None:
         if self._open:
@@ -101,12 +103,16 @@ class _Unpacker:
         try:
             if not entry.parts:
                 self._root_entry(entry)
-            elif not (self.rules.layer and self._whiteout(entry)):
+            elif not (self.rules.layer and self._deletions.carried_out(entry)):
                 self._make(entry)
         except OSError as error:
             if error.errno in _THE_ARCHIVES_FAULT:
                 raise BadArchive(f"{error.strerror} ({error.filename})", entry.name) from error
             raise
+        except (ValueError, OverflowError) as error:  # zero bytes in a link, numbers that no file has
+            if isinstance(error, BadArchive):
+                raise
+            raise BadArchive(str(error), entry.name) from error
 
     def finish_folders(self) -> None:
         """Give folders their mode and time last: a read-only one could not be filled, and filling changes its time."""
@@ -130,8 +136,7 @@ class _Unpacker:
         """The folder that an entry stands in, made if missing. Valid until the next call."""
         path = "/".join(self.base + parts)
         if not (self._open and self._open[0] == path):
-            for height in range(1, len(parts) + 1) if self._covered else ():
-                self._uncover(parts[:height])
+            self._deletions.uncover(parts)
             fd = beneath.make_folders(self.root, self.base + parts)
             self.close()
             self._open = (path, fd)
@@ -161,11 +166,10 @@ class _Unpacker:
         if make is None:
             raise BadArchive(f"a kind of file that is unknown here ({entry.info.type!r})", entry.name)
         if entry.info.isdir():
-            self._uncover(entry.parts)
+            self._deletions.uncover(entry.parts)
         folder, name = self._folder(entry.parts[:-1]), entry.parts[-1]
         self._clear(folder, name, entry)
-        if self.rules.deletes:
-            self._made.update("/".join(entry.parts[:n]) for n in range(1, len(entry.parts) + 1))
+        self._deletions.note(entry.parts)
         make(self, folder, name, entry)
 
     def _make_folder(self, folder: int, name: str, entry: Entry) -> None:
@@ -251,74 +255,16 @@ class _Unpacker:
             except OSError:  # not allowed here, or a file system without them
                 self.done.xattrs_lost += 1
 
-    # --- what is deleted -----------------------------------------------------------------------------------------
-    def _whiteout(self, entry: Entry) -> bool:
-        """Carry out an entry that stands for a deletion; False if it is an ordinary one."""
-        *above, name = entry.parts
-        if any(part.startswith(whiteouts.PREFIX) for part in above):
-            if not above[0].startswith(whiteouts.RESERVED):
-                raise BadArchive("a whiteout used as a folder", entry.name)
-            return True  # bookkeeping of aufs, which very old images carry
-        if not name.startswith(whiteouts.PREFIX):
-            return False
-        if name == whiteouts.OPAQUE:
-            self._cover_all(self._folder(above), above)
-        elif not name.startswith(whiteouts.RESERVED):
-            self._cover(self._folder(above), above, name[len(whiteouts.PREFIX) :], entry)
-        return True
-
-    def _cover(self, folder: int, above: list[str], name: str, entry: Entry) -> None:
-        if name in ("", ".", ".."):
-            raise BadArchive("a whiteout of nothing", entry.name)
-        if self.rules.deletes:
-            self._delete_old(folder, [*above, name])
-            return
-        there = beneath.lstat(folder, name)
-        if there is None:
-            whiteouts.make_whiteout(folder, name)
-            self._covered.add("/".join([*above, name]))
-        elif stat.S_ISDIR(there.st_mode):  # made by this layer, which a whiteout of the same layer doesn't delete
-            with beneath.opened(folder, name, resolve=beneath.NO_LINKS) as fd:
-                whiteouts.make_opaque(fd, self.rules.userxattr)
-
-    def _cover_all(self, folder: int, above: list[str]) -> None:
-        if not self.rules.deletes:
-            whiteouts.make_opaque(folder, self.rules.userxattr)
-            return
-        with beneath.opened(folder, ".", os.O_RDONLY | os.O_DIRECTORY) as listable:
-            for name in os.listdir(listable):
-                self._delete_old(folder, [*above, name])
-
-    def _delete_old(self, folder: int, path: list[str]) -> None:
-        """Delete what layers below left at a path, and keep what this one made there."""
-        there = beneath.lstat(folder, path[-1])
-        if "/".join(path) not in self._made:
-            beneath.remove_tree(folder, path[-1])
-        elif there and stat.S_ISDIR(there.st_mode):
-            with beneath.opened(folder, path[-1], resolve=beneath.NO_LINKS) as inner:
-                self._cover_all(inner, path)
-
-    def _uncover(self, parts: list[str]) -> None:
-        """Put a folder where this layer's own whiteout is; what the layers below had in it stays hidden."""
-        path = "/".join(parts)
-        if path in self._covered:
-            self._covered.remove(path)
-            folder = self._folder(parts[:-1])
-            os.unlink(parts[-1], dir_fd=folder)
-            os.close(beneath.make_folders(folder, [parts[-1]]))
-            with beneath.opened(folder, parts[-1], resolve=beneath.NO_LINKS) as fd:
-                whiteouts.make_opaque(fd, self.rules.userxattr)
-
 
 def _times(info: tarfile.TarInfo) -> tuple[int, int]:
     """Access and modification time in nanoseconds; tarfile has seconds, with a fraction only from pax records."""
-    text = info.pax_headers.get("mtime", "")
-    seconds, _, fraction = text.partition(".")
-    if seconds.lstrip("-").isdigit() and not seconds.startswith("-"):
-        when = int(seconds) * 10**9 + int((fraction + "0" * 9)[:9] or 0)
-    else:
-        when = int(info.mtime) * 10**9
-    when = max(-(2**63), min(when, 2**63 - 1))
+    seconds, _, fraction = info.pax_headers.get("mtime", "").partition(".")
+    try:
+        exact = seconds.isdigit() and (not fraction or fraction.isdigit())
+        when = int(seconds) * 10**9 + int(fraction.ljust(9, "0")[:9]) if exact else int(info.mtime) * 10**9
+    except (ValueError, OverflowError):  # a time of infinity, or with thousands of digits
+        when = 0
+    when = max(-(2**62), min(when, 2**62))
     return when, when
 
 

@@ -27,6 +27,9 @@ _Result = TypeVar("_Result")
 _CHUNK = 1 << 18
 _XZ_MEMORY = 128 << 20  # an xz file chooses how much memory its reader needs
 
+# What tarfile raises for odd input; RecursionError, as it reads each extended header inside the one before.
+_PARSER_FAILURES = (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError)
+
 
 class Readable(Protocol):
     """Anything with read(n) that gives b"" at its end."""
@@ -90,7 +93,9 @@ def entries(stream: Readable, limits: Limits = LIMITS) -> Iterator[Entry]:
     gate = _Gate(stream, limits)
     try:
         yield from _parse(gate, limits)
-    except tarfile.TarError as error:
+    except BadArchive:
+        raise
+    except _PARSER_FAILURES as error:
         raise BadArchive(f"not a readable tar ({error})") from error
 
 

@@ -74,7 +74,7 @@ def _ports(exposed: Sequence[str]) -> list[tuple[int, str]]:
     return sorted((int(number), kind or "tcp") for number, _, kind in split if number.isdecimal())
 
 
-def shown(links: Mapping[str, str], parent: str, names: Mapping[str, str]) -> list[str] | None:
+def shown(links: Mapping[str, str], parent: str, names: Mapping[str, str]) -> list[str]:
     """`HostConfig.Links` of inspect: `/db:/web/database`. `links` are alias -> id, `names` id -> name."""
     rows = [f"/{names[child]}:/{parent}/{alias}" for alias, child in links.items() if child in names]
-    return sorted(rows) or None
+    return sorted(rows)

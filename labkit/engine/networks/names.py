@@ -63,4 +63,3 @@ def reverse_address(asked: str) -> str:
     """The address in a name of a reverse query, `2.0.18.172.in-addr.arpa`; empty where it is none (RFC 1035, 3.5)."""
     parts = asked.rstrip(".").lower().removesuffix(".in-addr.arpa").split(".")
     return ".".join(reversed(parts)) if len(parts) == 4 and asked.lower().rstrip(".").endswith("in-addr.arpa") else ""
-

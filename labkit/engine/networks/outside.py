@@ -50,7 +50,11 @@ def _live(sock: socket.socket, engine: int) -> NoReturn:
     """The helper's whole life: keep nothing of the engine's, make sockets, end when nobody can ask any more."""
     try:
         _forget_all_but(sock.fileno())
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a Ctrl-C means the engine, which needs us to end
+        for signum in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+        ):  # a Ctrl-C means the engine, which needs us to end
             signal.signal(signum, signal.SIG_IGN)
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == engine:

@@ -30,13 +30,9 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 NO_OWN_IP = "user specified IP address is supported on user defined networks only"
 NO_SUBNET = "user specified IP address is supported only when connecting to networks with user configured subnets"
 NO_ALIAS = "network-scoped alias is supported only for containers in user defined networks"
-SHARES = (
-    "container sharing network namespace with another container or host cannot be connected to any other network"
-)
+SHARES = "container sharing network namespace with another container or host cannot be connected to any other network"
 IS_HOST = "container cannot be disconnected from host network or connected to host network"
-IS_NONE = (
-    "container cannot be connected to multiple networks with one of the networks in private (none) mode"
-)
+IS_NONE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
 
 
 def wanted(mode: str, asked: Mapping[str, Json | None], name_of: Callable[[str], str]) -> dict[str, Json]:

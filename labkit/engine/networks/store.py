@@ -25,7 +25,9 @@ from labkit.engine.networks.addresses import Addresses
 from labkit.engine.networks.bridge import Bridge
 from labkit.engine.networks.endpoint import new_id
 from labkit.engine.networks.firewall import Firewall
+from labkit.engine.networks.ports import Publisher
 from labkit.engine.networks.record import BRIDGE, PREDEFINED, Network
+from labkit.engine.networks.resolver import Resolver
 from labkit.engine.rtnetlink import Rtnetlink
 from labkit.engine.state import State, read_json, write_json
 
@@ -50,6 +52,10 @@ class Networks:
         self._root, self._folder = str(state.root), state.root / "networks"
         self._by_id: dict[str, Network] = {}
         self._bridges: dict[str, Bridge] = {}
+        self._rules = asyncio.Lock()
+        self.publisher = Publisher(outside)
+        self.resolvers: dict[str, Resolver] = {}
+        """container id -> its resolver, for those on a network that somebody made."""
         self._addresses: dict[str, Addresses] = {}
         self.link = Rtnetlink()
 
@@ -114,7 +120,8 @@ class Networks:
             self.error = f"no bridge network: {refusal.strerror}; {LONELY}"
 
     async def _write_rules(self) -> None:
-        await asyncio.to_thread(self.firewall.apply, [n for n in self if n.id in self._bridges])
+        async with self._rules:  # the last to write must be the last to have looked
+            await asyncio.to_thread(self.firewall.apply, [n for n in self if n.id in self._bridges])
 
     async def take_down(self) -> None:
         """Remove the bridges and the rules, when no container needs them. The records stay."""
@@ -155,6 +162,11 @@ class Networks:
     def named(self, name: str) -> Network | None:
         """The network of exactly this name; names are given once."""
         return next((network for network in self._by_id.values() if network.name == name), None)
+
+    def name_of(self, ref: str) -> str:
+        """The name for a name or an id; an unknown one as it is."""
+        found = self.find(ref)
+        return found.name if found else ref
 
     def ids(self) -> dict[str, str]:
         """The id of each name."""

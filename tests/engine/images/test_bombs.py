@@ -1,8 +1,10 @@
 """Archives that are small and ask for a lot: refused early, and an honest one of the same kind is let through."""
 
+import contextlib
 import gzip
 import io
 import os
+import random
 import tarfile
 import tracemalloc
 
@@ -10,7 +12,7 @@ import pytest
 
 from labkit.engine.images.archive import BadArchive, Limits, extract
 from labkit.engine.images.tarstream import LIMITS
-from tests.engine.images.trees import file, tar
+from tests.engine.images.trees import file, folder, hard_link, link, tar
 
 MEGABYTE = 1 << 20
 
@@ -86,6 +88,43 @@ def test_total_size(root):
     archive = tar(file("a", bytes(600)), file("b", bytes(600)))
     extract(io.BytesIO(archive), root.fd, limits=Limits(bytes=len(archive)))
     refused(root, io.BytesIO(archive), "more than 1000 bytes", Limits(bytes=1000))
+
+
+def test_headers_upon_headers(root):
+    """Each long name may be followed by another; a parser that calls itself runs out of stack."""
+    one = header("x", tarfile.GNUTYPE_LONGNAME, 4) + b"name".ljust(512, b"\0")
+    refused(root, io.BytesIO(one * 900), "recursion|a header of more than")
+    extract(io.BytesIO(one * 2 + tar(file("x"))), root.fd)
+
+
+@pytest.mark.parametrize(
+    "field", ["mtime", "uid", "gid", "size", "path", "linkpath", "SCHILY.xattr.user.x", "GNU.sparse.map"]
+)
+@pytest.mark.parametrize("value", ["inf", "nan", "-1", "9" * 5000, "\0", "1e999", "", "x" * 5000])
+def test_odd_numbers_and_texts(root, field, value):
+    """A pax record may hold any text. Whatever it is: a file, or a BadArchive."""
+    for item in (file("a", b"1", pax_headers={field: value}), link("b", "a", pax_headers={field: value})):
+        with contextlib.suppress(BadArchive):
+            extract(io.BytesIO(tar(item)), root.fd)
+
+
+def test_random_damage(root):
+    """A thousand archives with a few bytes changed: each is unpacked or refused, and nothing else happens."""
+    dice = random.Random(1)
+    whole = tar(
+        folder("d"), file("d/a", b"1" * 700, pax_headers={"mtime": "1.5"}), link("l", "d"), hard_link("h", "d/a")
+    )
+    for _ in range(1000):
+        damaged = bytearray(whole)
+        for _ in range(dice.randint(1, 4)):
+            damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        for block in range(0, len(damaged), 512):  # with right checksums, or nearly all would be refused for those
+            damaged[block + 148 : block + 156] = b"%06o\0 " % (
+                sum(damaged[block : block + 148]) + 8 * 32 + sum(damaged[block + 156 : block + 512])
+            )
+        with contextlib.suppress(BadArchive):
+            extract(io.BytesIO(bytes(damaged)), root.fd, layer=bool(dice.getrandbits(1)), userxattr=True)
+    assert root.untouched()
 
 
 def test_a_size_that_is_a_lie(root):
