@@ -12,6 +12,8 @@ _HOMES = {
     "LayerStack": "labkit.views.layer_stack",
     "ProcessTree": "labkit.views.process_tree",
     "Lesson": "labkit.lessons",
+    "terminal": "labkit.terminal",
+    "load_ipython_extension": "labkit.magic",  # `%load_ext labkit`
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -50,6 +50,10 @@ def connect(address: str | None = None) -> docker.DockerClient:
     with OneLine("Engine: ") as line:
         found = find(address, os.environ, progress=line.say)
         line.say(found.text)
+    if "IPython" in sys.modules:
+        from labkit import magic  # only in a notebook: `%docker` then speaks to this engine
+
+        magic.register(found.client)
     return found.client
 
 

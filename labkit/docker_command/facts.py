@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from docker import DockerClient
 from docker.errors import NotFound
 
 from labkit import __version__
-from labkit.docker_command.layout import size
+from labkit.docker_command.layout import moment, size
 from labkit.docker_command.template import render, to_json
 from labkit.docker_command.words import Given
 
@@ -107,6 +108,8 @@ def _version_value(details: Json, key: str) -> str:
         return f"{details.get('Os')}/{details.get('Arch')}"
     if key == "Experimental":
         return str(details.get(key, False)).lower()
+    if key == "BuildTime" and details.get(key, "")[:1].isdigit():
+        return datetime.fromtimestamp(moment(details[key]), UTC).ctime()
     return str(details.get(key) or "")
 
 

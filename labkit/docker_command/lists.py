@@ -131,8 +131,8 @@ def top(client: DockerClient, given: Given, say: Say) -> int:
 
 
 def diff(client: DockerClient, given: Given, say: Say) -> int:
-    """List what a container has changed in its own layer."""
-    changes: Sequence[Json] = client.api.diff(given.words[0]) or ()
+    """List what a container has changed in its own layer, by path: engines list neighbours in any order."""
+    changes = sorted(client.api.diff(given.words[0]) or (), key=lambda change: str(change["Path"]))
     say("".join(f"{KINDS[change['Kind']]} {change['Path']}\n" for change in changes))
     return 0
 

@@ -120,13 +120,15 @@ def find(words: Sequence[str]) -> tuple[str, Verb, Sequence[str]]:
 def _count(name: str, verb: Verb, count: int) -> None:
     if verb.least <= count <= verb.most:
         return
+    see = "Run"
     if verb.most == 0:
         needs = "accepts no arguments"
+    elif verb.least == verb.most:
+        needs = f"requires {verb.least} argument{'' if verb.least == 1 else 's'}"
     else:
-        bound, number = ("at least", verb.least) if count < verb.least else ("at most", verb.most)
-        exactly = "" if verb.least == verb.most else f"{bound} "
-        needs = f"requires {exactly}{number} argument{'' if number == 1 else 's'}"
+        bound, number, see = ("least", verb.least, "See") if count < verb.least else ("most", verb.most, "See")
+        needs = f"requires at {bound} {number} argument{'' if number == 1 else 's'}"
     usage = f"docker {name} {verb.usage}"
     raise Misused(
-        f"docker: 'docker {name}' {needs}\n\nUsage:  {usage}\n\nSee 'docker {name} --help' for more information"
+        f"docker: 'docker {name}' {needs}\n\nUsage:  {usage}\n\n{see} 'docker {name} --help' for more information"
     )

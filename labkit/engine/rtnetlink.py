@@ -42,15 +42,26 @@ def new_bridge(name: str) -> bytes:
     return _message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
-def new_veth(name: str, bridge: int, peer: str, peer_index: int, peer_mac: bytes, pid: int, *, mtu: int = 0) -> bytes:
+def new_veth(
+    name: str,
+    bridge: int,
+    peer: str,
+    peer_index: int,
+    peer_mac: bytes,
+    pid: int,
+    *,
+    index: int = 0,
+    mtu: int = 0,
+) -> bytes:
     """A virtual cable: one end up and on the bridge, the other, `peer`, in the network namespace of process `pid`.
 
-    `mtu` is the largest packet in bytes, 0 for the usual 1500.
+    The kernel obeys `peer_index` only where our end's `index` is chosen, too. `mtu` is the largest packet in bytes, 0
+    for the usual 1500.
     """
     far = _ifinfomsg(peer_index) + _mtu(mtu) + attribute(IFLA_IFNAME, peer.encode() + b"\0")
     far += attribute(IFLA_ADDRESS, peer_mac) + attribute(IFLA_NET_NS_PID, struct.pack("I", pid))
     kind = attribute(IFLA_INFO_KIND, b"veth\0") + attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, far))
-    body = _ifinfomsg(up=True) + _mtu(mtu) + attribute(IFLA_IFNAME, name.encode() + b"\0")
+    body = _ifinfomsg(index, up=True) + _mtu(mtu) + attribute(IFLA_IFNAME, name.encode() + b"\0")
     body += attribute(IFLA_MASTER, struct.pack("I", bridge)) + attribute(IFLA_LINKINFO, kind)
     return _message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 

@@ -233,6 +233,28 @@ def test_exec_detached_leaves_its_traces(running):
     eventually(lambda: running.exec_run("cat /tmp/trace").output == b"hi\n")
 
 
+def test_exec_has_its_terminal_from_create_and_its_framing_from_start(client, running):
+    """`Tty` stands in both bodies. Made with one and started without, the output of a terminal comes in frames."""
+    made = client.api.exec_create(running.id, ["echo", "hello"], tty=True)
+    assert client.api.exec_start(made["Id"], tty=False) == b"hello\r\n"
+
+
+@pytest.mark.parametrize(("keys", "typed"), [("", b"\x10\x11"), ("ctrl-p", b"\x10"), ("a,ctrl-e", b"a\x05")])
+def test_exec_is_left_by_its_detach_keys(client, running, keys, typed):
+    body = {"AttachStdin": True, "AttachStdout": True, "Tty": True, "Cmd": ["cat"]}
+    url = client.api._url("/containers/{0}/exec", running.id)
+    made = client.api.post(url, json=body | ({"detachKeys": keys} if keys else {}), timeout=20).json()
+    sock = client.api.exec_start(made["Id"], tty=True, socket=True)
+    sock._sock.sendall(b"x\n")
+    read_until(sock, b"x\r\nx\r\n")
+    for key in typed:
+        sock._sock.sendall(bytes([key]))
+    sock._sock.settimeout(10)
+    while sock._sock.recv(4096):
+        pass
+    sock.close()
+
+
 def test_exec_is_not_logged(running):
     running.exec_run("echo from exec")
     assert output(running) == ""

@@ -322,6 +322,12 @@ def test_load_of_what_is_not_an_image(client, image):
     assert ids(client.images.list(all=True)) >= before
 
 
+def test_load_tells_an_error_in_the_stream(client, image):
+    """The answer has begun when the archive turns out to be bad, so the error is a line of it: 200, not 4xx."""
+    with pytest.raises(docker.errors.ImageLoadError):
+        client.images.load(b"abc")
+
+
 def empty_tar() -> bytes:
     buffer = io.BytesIO()
     tarfile.open(fileobj=buffer, mode="w").close()

@@ -13,7 +13,8 @@ from labkit.engine.api.shapes import Shape
 from labkit.engine.containers.record import Container
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter, NotFound
-from labkit.engine.networks import attach, create as creating, settings
+from labkit.engine.networks import attach, settings
+from labkit.engine.networks import create as creating
 from labkit.engine.networks.record import Network, shown
 
 CONNECT: Shape = {"Container": str, "EndpointConfig": settings.SHAPE}

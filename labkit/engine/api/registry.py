@@ -21,7 +21,6 @@ from labkit.engine.images import reference
 from labkit.engine.images.reference import Reference
 from labkit.engine.registry import auth, client, distribution, platforms
 from labkit.engine.registry.auth import Credentials
-from labkit.engine.registry.digests import Digests
 from labkit.engine.registry.pull import pull
 from labkit.engine.registry.push import push
 
@@ -79,6 +78,5 @@ async def _told(
     async with contextlib.aclosing(progress):
         async for line in progress:
             yield line
-    one = ref.tag or ref.digest
-    labels = image_filters.labels(Digests.of(engine.images).find(ref)) if one else {}
+    labels = image_filters.labels(engine.images.get(str(ref))) if ref.tag or ref.digest else {}
     engine.publish("image", action, str(ref), {**labels, "name": ref.name})

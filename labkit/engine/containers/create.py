@@ -33,6 +33,13 @@ def create(engine: Engine, body: Mapping[str, Any], name: str = "") -> tuple[Con
     image = engine.images.get(str(body.get("Image") or "")) if body.get("Image") else None
     if image is None:
         raise BadParameter("no image was given: the field Image of the request is empty")
+    return create_on(engine, body, image, name)
+
+
+def create_on(
+    engine: Engine, body: Mapping[str, Any], image: Image, name: str = ""
+) -> tuple[Container, list[str]]:
+    """As `create`, on an image that was found already; in a build it may be nothing at all (FROM scratch)."""
     container = make(engine, body, image)
     container.name = check_name(name) if name else random_name(engine.containers.names())
     engine.containers.check_free(container.name)

@@ -1,7 +1,7 @@
-"""The life of a container: its states, the verbs, and which verb is legal in which state. Pure.
+"""The life of a container as the engine obeys it: the legal moves, and Docker's refusal of every other. Pure.
 
-The engine obeys `TABLE`; the life-cycle picture of the lessons draws the same one. A move is legal and leads to a
-state, or it is refused with Docker's status and words.
+The moves are those of `labkit/lifecycle.py`, which the life-cycle picture of the lessons draws too. Here each verb gets
+an answer in every state: it leads on, or it is refused with Docker's status and words.
 
 Source: Docker Engine API, "Containers" (statuses of each verb), and what dockerd answers on the wire.
 """
@@ -11,24 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labkit.engine.errors import ApiError, Conflict, NotModified
-
-STATES = ("created", "running", "paused", "restarting", "exited", "removing", "dead")
-GONE = "gone"
-"""Where a removed container is: nowhere. Not a state that anybody can see."""
+from labkit.lifecycle import GONE as GONE
+from labkit.lifecycle import MOVES, Move
+from labkit.lifecycle import STATES as STATES
+from labkit.lifecycle import moves as moves
 
 ALIVE = frozenset({"running", "paused", "restarting"})
 """The states in which Docker says `Running: true`. A restarting container counts: it will run again by itself."""
 
 WITH_PROCESS = frozenset({"running", "paused"})
 """The states in which there is a process, and so a pid, streams and namespaces."""
-
-
-@dataclass(frozen=True)
-class Move:
-    """A legal move: the state it leads to, and the event that tells of it ("" where another move tells it)."""
-
-    to: str
-    event: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,48 +62,33 @@ RESTARTING_STOP_FIRST = Refusal(
 
 Outcome = Move | Refusal
 
-# verb -> state -> what becomes of it. "die" and "die and restart" are the process's own verbs: nobody asks for them.
-# Docker tells kill and die on the way of a stop, and a restart is told as die, stop, start, restart.
-TABLE: dict[str, dict[str, Outcome]] = {
+# verb -> state -> why not. With the legal moves, each verb that somebody can ask for has an answer in every state.
+REFUSALS: dict[str, dict[str, Refusal]] = {
     "start": {
-        "created": Move("running", "start"),
         "running": ALREADY,
         "paused": UNPAUSE_FIRST,
         "restarting": ALREADY,
-        "exited": Move("running", "start"),
         "removing": LEAVING,
         "dead": LEAVING,
     },
     "stop": {
         "created": ALREADY,
-        "running": Move("exited", "stop"),
-        "paused": Move("exited", "stop"),
-        "restarting": Move("exited", "stop"),
         "exited": ALREADY,
         "removing": ALREADY,
         "dead": ALREADY,
     },
     "restart": {
-        "created": Move("running", "restart"),
-        "running": Move("running", "restart"),
-        "paused": Move("running", "restart"),
-        "restarting": Move("running", "restart"),
-        "exited": Move("running", "restart"),
         "removing": LEAVING,
         "dead": LEAVING,
     },
     "kill": {
         "created": CANNOT_KILL,
-        "running": Move("exited", "kill"),
-        "paused": Move("exited", "kill"),
-        "restarting": Move("exited", "kill"),
         "exited": CANNOT_KILL,
         "removing": CANNOT_KILL,
         "dead": CANNOT_KILL,
     },
     "pause": {
         "created": NOT_RUNNING,
-        "running": Move("paused", "pause"),
         "paused": ALREADY_PAUSED,
         "restarting": IS_RESTARTING,
         "exited": NOT_RUNNING,
@@ -121,7 +98,6 @@ TABLE: dict[str, dict[str, Outcome]] = {
     "unpause": {
         "created": NOT_PAUSED,
         "running": NOT_PAUSED,
-        "paused": Move("running", "unpause"),
         "restarting": NOT_PAUSED,
         "exited": NOT_PAUSED,
         "removing": NOT_PAUSED,
@@ -129,7 +105,6 @@ TABLE: dict[str, dict[str, Outcome]] = {
     },
     "exec": {
         "created": NOT_RUNNING,
-        "running": Move("running", "exec_create"),
         "paused": EXEC_PAUSED,
         "restarting": IS_RESTARTING,
         "exited": NOT_RUNNING,
@@ -137,32 +112,18 @@ TABLE: dict[str, dict[str, Outcome]] = {
         "dead": NOT_RUNNING,
     },
     "remove": {
-        "created": Move(GONE, "destroy"),
         "running": STOP_FIRST,
         "paused": UNPAUSE_AND_STOP_FIRST,
         "restarting": RESTARTING_STOP_FIRST,
-        "exited": Move(GONE, "destroy"),
         "removing": BEING_REMOVED,
-        "dead": Move(GONE, "destroy"),
     },
     "remove by force": {
-        "created": Move(GONE, "destroy"),
-        "running": Move(GONE, "destroy"),
-        "paused": Move(GONE, "destroy"),
-        "restarting": Move(GONE, "destroy"),
-        "exited": Move(GONE, "destroy"),
         "removing": BEING_REMOVED,
-        "dead": Move(GONE, "destroy"),
-    },
-    "die": {
-        "running": Move("exited", "die"),
-        "paused": Move("exited", "die"),
-    },
-    "die and restart": {
-        "running": Move("restarting", "die"),
-        "paused": Move("restarting", "die"),
     },
 }
+
+TABLE: dict[str, dict[str, Outcome]] = {verb: {**row, **REFUSALS.get(verb, {})} for verb, row in MOVES.items()}
+"""Verb -> state -> what becomes of it."""
 
 
 def outcome(verb: str, state: str) -> Outcome:
@@ -176,16 +137,6 @@ def check(verb: str, state: str, container_id: str, name: str) -> Move:
     if isinstance(found, Refusal):
         raise found.to_error(container_id, name)
     return found
-
-
-def moves() -> list[tuple[str, str, str, str]]:
-    """Every legal move as (verb, from, to, event), in the order of the table: what the picture draws."""
-    return [
-        (verb, state, found.to, found.event)
-        for verb, row in TABLE.items()
-        for state, found in row.items()
-        if isinstance(found, Move)
-    ]
 
 
 def check_attach(state: str, container_id: str, name: str) -> None:

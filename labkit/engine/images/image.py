@@ -22,7 +22,10 @@ _SHORT = 12
 
 @dataclass(frozen=True)
 class Image:
-    """An image: its id, its config, its names, and its layers as the graph driver names them, base first."""
+    """An image: its id, its config, its names, and its layers as the graph driver names them, base first.
+
+    `digests` are its names in registries, `busybox@sha256:...`; see digests.py.
+    """
 
     id: str
     config: dict[str, Any]
@@ -31,6 +34,7 @@ class Image:
     size: int
     parent: str
     created: str
+    digests: tuple[str, ...] = ()
 
     @property
     def diff_ids(self) -> tuple[str, ...]:

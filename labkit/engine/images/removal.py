@@ -32,6 +32,10 @@ class Removal:
     def remove(self, ref: str, *, force: bool, prune: bool) -> list[dict[str, str]]:
         """Take away what `ref` says: a name, or an image by its id."""
         found = self.store.get(ref)
+        if found.tags and ref in found.digests:  # one name fewer, and there are others
+            self.store.digests.forget([ref])
+            self.rows.append({"Untagged": ref})
+            return self.rows
         if self._is_name(ref, found):
             self._check_last_name(ref, found, force)
             self._untag(found, [reference.normalize(ref)])
@@ -74,7 +78,11 @@ class Removal:
     def _untag(self, found: Image, names: Sequence[str]) -> None:
         if names:
             self.store.untag(names)
-        self.rows += [{"Untagged": name} for name in names]
+        left = {reference.parse(tag).name for tag in found.tags if tag not in names}
+        gone = [name for name in found.digests if name.partition("@")[0] not in left]
+        if gone:  # a digest goes with the last tag of its repository
+            self.store.digests.forget(gone)
+        self.rows += [{"Untagged": name} for name in (*names, *gone)]
 
     def _delete(self, found: Image, prune: bool) -> None:
         """Delete the image, and parents that nobody named and nobody uses."""

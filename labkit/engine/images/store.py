@@ -7,7 +7,7 @@
 How often a layer is used is never written down, it is counted: a number on disk could be wrong after a crash. An
 image is forgotten by deleting its one file, which needs no free space; a name that leads nowhere is then ignored.
 
-Left out: registries (pull, push) and their digests.
+Left out: registries; see labkit/engine/registry.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import json
 import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from labkit.engine.errors import BadParameter, NoSuchImage
 from labkit.engine.images import image, load, make, reference, removal, save
 from labkit.engine.images.blobs import Blobs
+from labkit.engine.images.digests import Digests
 from labkit.engine.images.image import Image
 from labkit.engine.images.layers import GraphDriver
 from labkit.engine.images.tarstream import BadArchive
@@ -43,13 +45,14 @@ class ImageStore:
         self.blobs = Blobs(Path(state) / "blobs" / "sha256")
         self._records = Path(state) / "images"
         self._records.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.digests = Digests(self._records / "digests.json", self.ids)
         self.lock = threading.RLock()
         self._configs: dict[str, dict[str, Any]] = {}  # a config never changes, so it is parsed once
 
     # --- find ----------------------------------------------------------------------------------------------------
     def list(self) -> Images:
         """All images, the newest first."""
-        names = self.tags()
+        names = self.names()
         images = []
         for image_id in self.ids():
             with contextlib.suppress(NoSuchImage):  # removed by another thread just now
@@ -58,7 +61,7 @@ class ImageStore:
 
     def get(self, ref: str) -> Image:
         """The image of a name, an id or the beginning of one. Raises NoSuchImage or InvalidReference."""
-        names = self.tags()
+        names = self.names()
         found = self._by_id(ref) or self._by_name(ref, names)
         return self._image(found, names)
 
@@ -74,6 +77,8 @@ class ImageStore:
     def _by_name(self, ref: str, names: Mapping[str, str]) -> str:
         """A name, or else the beginning of an id: a name wins, as in Docker."""
         parsed = reference.parse(ref).tagged()
+        if parsed.digest:  # it says more than a tag beside it
+            parsed = replace(parsed, tag="")
         if str(parsed) in names:
             return names[str(parsed)]
         if parsed.digest:  # name@id, for which the id must have that name
@@ -96,12 +101,16 @@ class ImageStore:
         written: dict[str, str] = read_json(self._records / "repositories.json", {})
         return {name: image_id for name, image_id in written.items() if image_id in known}
 
+    def names(self) -> Mapping[str, str]:
+        """Which image each name means: tags, and digests of registries."""
+        return {**self.digests.images(), **self.tags()}
+
     def history(self, of: Image) -> Rows:
         """How an image was made, newest step first: `GET /images/{name}/history`."""
         rows = image.history(of.config, [self._layer(name)["size"] for name in of.layers])
         step: str = of.id
         for row in rows:  # only steps that are images of their own here have an id
-            found = self._image(step, self.tags())
+            found = self._image(step, self.names())
             row["Id"], row["Tags"], step = found.id, list(found.tags) or None, found.parent
             if step not in self.ids():
                 break
@@ -170,7 +179,7 @@ class ImageStore:
                 write_json(record, {"parent": parent})
             if name:
                 self._write_tags({**self.tags(), name: image_id})
-            return self._image(image_id, self.tags())
+            return self._image(image_id, self.names())
 
     def has_layer(self, stack: Sequence[str]) -> bool:
         """Is the topmost of these diff ids here, unpacked on the others and as a tar?"""
@@ -231,10 +240,12 @@ class ImageStore:
     def _image(self, image_id: str, names: Mapping[str, str]) -> Image:
         config = self.config(image_id)
         layers = tuple(map(image.layer_name, image.chain_ids(image.diff_ids(config))))
+        mine = [name for name, named in names.items() if named == image_id]
         return Image(
             id=image_id,
             config=config,
-            tags=tuple(sorted(name for name, named in names.items() if named == image_id)),
+            tags=tuple(sorted(name for name in mine if "@" not in name)),
+            digests=tuple(sorted(name for name in mine if "@" in name)),
             layers=layers,
             size=sum(self._layer(name)["size"] for name in layers),
             parent=self._parent(image_id),

@@ -73,7 +73,7 @@ def configure(pid: int, messages: Sequence[bytes]) -> None:
 def _cable(endpoint: Endpoint, bridge: Bridge, pid: int) -> bytes:
     mac = bytes.fromhex(endpoint.mac.replace(":", ""))
     end = (endpoint.device, endpoint.index, mac, pid)
-    return rtnetlink.new_veth(endpoint.cable, bridge.index, *end, mtu=bridge.mtu)
+    return rtnetlink.new_veth(endpoint.cable, bridge.index, *end, index=endpoint.cable_index, mtu=bridge.mtu)
 
 
 def _inside(endpoint: Endpoint) -> Iterable[bytes]:

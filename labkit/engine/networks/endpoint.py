@@ -42,9 +42,13 @@ class Endpoint:
 
     @property
     def cable(self) -> str:
-        """Its end of the cable outside. Endpoints are made anew at each start: the last cable may still be on its way
-        out."""
+        """The end of its cable outside. Endpoints are made anew at each start, as the last cable may still be there."""
         return CABLE + self.id[:12]
+
+    @property
+    def cable_index(self) -> int:
+        """The interface number of that end: far from the small ones that the kernel gives, and nobody else's."""
+        return 1 << 28 | int(self.id[:7], 16)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -13,12 +13,13 @@ from ipaddress import IPv4Network
 ROUTES = "/proc/net/route"
 
 POOLS = (
-    *(IPv4Network(f"172.{n}.0.0/16") for n in range(31, 17, -1)),
+    *(IPv4Network(f"172.{n}.0.0/16") for n in range(31, 17, -1) if n != 28),
     *(IPv4Network(f"192.168.{n}.0/20") for n in range(240, 0, -16)),
     *(IPv4Network(f"10.213.{n}.0/24") for n in range(256)),
 )
-"""What is tried, in this order. Docker takes the first two kinds from the low end, so we begin at the high one; its
-29 ranges run out where many learners share a machine, so smaller ones follow."""
+"""What is tried, in this order. Docker takes the first two kinds from the low end, so we begin at the high one; they
+run out where many learners share a machine, so smaller ones follow. 172.28.0.0/16 is left to those who type it: it is
+the example of Docker's manual for a --subnet."""
 
 
 def free_pool(taken: Iterable[IPv4Network]) -> IPv4Network:

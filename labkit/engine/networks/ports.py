@@ -22,7 +22,7 @@ from labkit.engine.networks.upstream import MakeSocket
 Json = dict[str, Any]
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-PROXIES = {"tcp": TcpProxy, "udp": UdpProxy}
+PROXIES: dict[str, type[TcpProxy] | type[UdpProxy]] = {"tcp": TcpProxy, "udp": UdpProxy}
 TRIES = 16
 """How often another random port is tried, where one that is free for IPv4 is taken for IPv6."""
 
@@ -128,7 +128,7 @@ class Publisher:
         if failed and failed.errno == errno.EADDRINUSE and (binding.protocol, number) in self._taken():
             return f"Bind for {where} failed: port is already allocated"
         network = f"{binding.protocol}{6 if ':' in address else 4}"
-        reason = (failed.strerror if failed else "no port is free").lower()
+        reason = ((failed and failed.strerror) or "no port is free").lower()
         if failed and failed.errno == errno.EACCES:
             reason += ": ports below 1024 are root's; publish a higher one"
         return f"Error starting userland proxy: listen {network} {where}: bind: {reason}"

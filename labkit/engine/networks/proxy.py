@@ -12,8 +12,12 @@ import logging
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 log = logging.getLogger(__name__)
+
+Address = tuple[Any, ...]
+"""An IP address and a port, and what else socket(7) has for the family."""
 
 Target = Callable[[], str]
 """The container's address now; empty while it has none."""
@@ -101,7 +105,7 @@ class UdpProxy:
 
     def __init__(self, sock: socket.socket, port: int, target: Target) -> None:
         self._sock, self._port, self._target = sock, port, target
-        self._clients: OrderedDict[object, tuple[socket.socket, float]] = OrderedDict()
+        self._clients: OrderedDict[Address, tuple[socket.socket, float]] = OrderedDict()
         """The client's address -> its socket, and when it was last used; the longest unused first."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
@@ -122,7 +126,7 @@ class UdpProxy:
             with contextlib.suppress(OSError):  # nobody there: as on any network, a packet is lost
                 self._socket_of(client).send(data)
 
-    def _socket_of(self, client: object) -> socket.socket:
+    def _socket_of(self, client: Address) -> socket.socket:
         now = self._loop.time()
         found = self._clients.pop(client, None)
         sock = found[0] if found else self._open(client)
@@ -134,7 +138,7 @@ class UdpProxy:
     def _oldest(self) -> float:
         return next(iter(self._clients.values()))[1]
 
-    def _open(self, client: object) -> socket.socket:
+    def _open(self, client: Address) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             sock.connect((self._target() or "0.0.0.0", self._port))
@@ -144,16 +148,16 @@ class UdpProxy:
         self._loop.add_reader(sock.fileno(), self._answered, sock, client)
         return sock
 
-    def _answered(self, sock: socket.socket, client: object) -> None:
+    def _answered(self, sock: socket.socket, client: Address) -> None:
         for _ in range(BURST):
             try:
                 data = sock.recv(PIECE)
             except OSError:
                 return
             with contextlib.suppress(OSError):
-                self._sock.sendto(data, client)  # type: ignore[arg-type]
+                self._sock.sendto(data, client)
 
-    def _forget(self, client: object) -> None:
+    def _forget(self, client: Address) -> None:
         sock, _ = self._clients.pop(client)
         self._loop.remove_reader(sock.fileno())
         sock.close()

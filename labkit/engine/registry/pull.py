@@ -24,7 +24,6 @@ from labkit.engine.images.tarstream import BadArchive, decompressed
 from labkit.engine.registry import client, manifests, platforms
 from labkit.engine.registry.auth import NOBODY, Credentials
 from labkit.engine.registry.client import Client
-from labkit.engine.registry.digests import Digests
 from labkit.engine.registry.download import document, download
 from labkit.engine.registry.failures import RegistryError
 from labkit.engine.registry.manifests import Descriptor, Index, Manifest
@@ -116,10 +115,10 @@ class _Pull:
         found = await get_manifest(self.registry, ref.digest or ref.tag)
         manifest = await self._choose(found)
         self.tell({"status": f"Pulling from {ref.path}", "id": str(ref) if ref.digest else ref.tag})
-        digests, name = Digests.of(self.store), f"{ref.name}@{found.digest}"
-        before = digests.image(name) if ref.digest else self.store.tags().get(str(ref))
+        name = f"{ref.name}@{found.digest}"
+        before = self.store.names().get(str(ref))
         await self._image(manifest, ref)
-        digests.remember(name, manifest.config.digest)
+        self.store.digests.remember(name, manifest.config.digest)
         self.tell({"status": f"Digest: {found.digest}"})
         return before != manifest.config.digest
 
@@ -153,7 +152,7 @@ class _Pull:
         for layer, diff_id in zip(manifest.layers, stack, strict=True):
             if diff_id in files:
                 self.tell(step("Pull complete", layer.digest))
-            Digests.of(self.store).remember_layer(diff_id, layer.digest, layer.size)
+            self.store.digests.remember_layer(diff_id, layer.digest, layer.size)
 
     async def _layers(self, layers: tuple[Descriptor, ...], stack: tuple[str, ...], folder: Path) -> dict[str, Path]:
         """The tars of those layers that are not here yet, by their diff ids."""

@@ -25,7 +25,6 @@ from labkit.engine.images.store import ImageStore
 from labkit.engine.registry import client, failures, manifests
 from labkit.engine.registry.auth import NOBODY, Credentials
 from labkit.engine.registry.client import Client
-from labkit.engine.registry.digests import Digests
 from labkit.engine.registry.manifests import DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, Descriptor
 from labkit.engine.registry.progress import Meter, Tell, in_thread, step, stream, together
 from labkit.engine.registry.upload import has, upload
@@ -83,7 +82,7 @@ class _Push:
         raw = manifests.build(config, layers)
         digest = image.digest(raw)
         await self._manifest(ref.tag, raw)
-        Digests.of(self.store).remember(f"{ref.name}@{digest}", found.id)
+        self.store.digests.remember(f"{ref.name}@{digest}", found.id)
         self.tell({"status": f"{ref.tag}: digest: {digest} size: {len(raw)}"})
         self.tell({"progressDetail": {}, "aux": {"Tag": ref.tag, "Digest": digest, "Size": len(raw)}})
 
@@ -97,7 +96,7 @@ class _Push:
 
     async def _layer(self, diff_id: str, packed: Path) -> Descriptor:
         """Have one layer in the registry; how the manifest will speak of it."""
-        digests = Digests.of(self.store)
+        digests = self.store.digests
         if self.slots.locked():
             self.tell(step("Waiting", diff_id))
         async with self.slots:

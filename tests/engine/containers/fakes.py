@@ -14,6 +14,9 @@ from labkit.engine.engine import Engine
 from labkit.engine.errors import NoSuchImage
 from labkit.engine.events import Events
 from labkit.engine.images.image import Image
+from labkit.engine.networks.firewall import Firewall
+from labkit.engine.networks.record import PREDEFINED
+from labkit.engine.networks.store import Networks
 from labkit.engine.state import State
 from labkit.runtime.create import RuntimeFailed
 
@@ -135,10 +138,21 @@ class FakeImages:
         return {"docker.io/library/busybox:latest": IMAGE.id, "busybox:latest": IMAGE.id}
 
 
+class FakeNetworks(Networks):
+    """The networks that are always there, without a bridge: nothing is asked of the kernel."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state, Firewall(""))
+        self._folder.mkdir(exist_ok=True)
+        for name in PREDEFINED:
+            self._add(self._predefined(name))
+
+
 def make_engine(folder: Path, shim: FakeShim | None = None) -> Engine:
     """An engine of fakes on a state folder; call it twice on one folder to see what a new engine makes of it."""
     state = State.at(folder / "state", folder / "run")
     engine = Engine(state, Events(), FakeDriver(state.overlay), FakeImages(), shim or FakeShim())
+    engine.networks = FakeNetworks(state)
     engine.containers = Containers(engine)
     return engine
 
@@ -159,13 +173,14 @@ def make_container(**changes) -> Container:
 
 
 def new(engine: Engine, name: str = "", **body) -> Container:
-    """A created container."""
-    return create.create(engine, {"Image": "busybox", **body}, name)[0]
+    """A created container; on the host's network, as fake processes have no namespace to put a cable into."""
+    host = {"NetworkMode": "host", **body.pop("HostConfig", {})}
+    return create.create(engine, {"Image": "busybox", "HostConfig": host, **body}, name)[0]
 
 
 def told(engine: Engine) -> list[str]:
-    """The actions of all events so far."""
-    return [event["Action"] for event in engine.events.past({}, 0)]
+    """The actions of all events about containers so far."""
+    return [event["Action"] for event in engine.events.past({"type": ["container"]}, 0)]
 
 
 async def soon(condition, seconds: float = 3) -> None:

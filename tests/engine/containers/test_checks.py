@@ -49,11 +49,8 @@ def test_wrong(host, words):
 
 
 UNSERVED = [
-    {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}},
-    {"PublishAllPorts": True},
     {"Binds": ["data:/data"]},
     {"VolumesFrom": ["other"]},
-    {"Links": ["other:alias"]},
     {"Devices": [{"PathOnHost": "/dev/fuse"}]},
     {"DeviceRequests": [{"Count": -1}]},
     {"DeviceCgroupRules": ["c 1:3 r"]},
@@ -62,7 +59,6 @@ UNSERVED = [
     {"MemoryReservation": 8 << 20},
     {"OomKillDisable": True},
     {"BlkioWeight": 5},
-    {"NetworkMode": "mine"},
     {"StorageOpt": {"size": "1g"}},
     {"SecurityOpt": ["seccomp={}"]},
 ]

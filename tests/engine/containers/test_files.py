@@ -4,17 +4,19 @@ from labkit.engine.containers import files
 
 
 def test_hosts_end_with_the_containers_own_address():
-    lines = files.hosts("web", "", "10.0.0.2", ["db:10.0.0.9", "up:host-gateway"], "10.0.0.1").splitlines()
+    lines = files.hosts("web", ["10.0.0.2"], ["db:10.0.0.9", "up:host-gateway"], "10.0.0.1").splitlines()
     assert lines[0] == "127.0.0.1\tlocalhost"
     assert lines[-3:] == ["10.0.0.9\tdb", "10.0.0.1\tup", "10.0.0.2\tweb"]
 
 
 def test_hosts_with_a_domain():
-    assert files.hosts("web", "lab", "10.0.0.2", [], "").endswith("10.0.0.2\tweb.lab web\n")
+    """Its own line has both names, on each network that it is on."""
+    text = files.hosts("web.lab web", ["10.0.0.2", "10.1.0.2"], [], "")
+    assert text.endswith("10.0.0.2\tweb.lab web\n10.1.0.2\tweb.lab web\n")
 
 
 def test_hosts_without_a_network():
-    assert "web" not in files.hosts("web", "", "", [], "")
+    assert "web" not in files.hosts("web", [], [], "")
 
 
 def test_a_resolver_on_the_hosts_loopback_is_of_no_use():

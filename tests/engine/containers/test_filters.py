@@ -12,6 +12,7 @@ OLD = make_container(id="0" * 64, name="old", created="2025-01-01T00:00:00.00000
 IT = make_container(
     config={"ExposedPorts": {"80/tcp": {}}, "Labels": {"colour": "blue", "empty": ""}},
     state=State("exited", exit_code=3),
+    endpoints={"bridge": {}},
     mounts=[{"type": "bind", "source": "/srv", "destination": "/data", "options": []}],
 )
 CONTEXT = Context({"old": OLD, "it": IT}.get, {"busybox": {IMAGE.id}}, {"bridge": "b" * 64})

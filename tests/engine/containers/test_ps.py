@@ -50,7 +50,8 @@ def test_refused(options, words):
 
 VALUES = {
     "pid": "100", "nspid": "100,1", "user": "root", "stat": "Ss+", "time": "00:00:02", "etime": "01:40", "tty": "pts/3",
-    "rss": "1024", "vsz": "4096", "pcpu": "2.5", "args": "sh -c true", "comm": "sh", "pidns": "4026531836", "netns": "-",
+    "rss": "1024", "vsz": "4096", "pcpu": "2.5",
+    "args": "sh -c true", "comm": "sh", "pidns": "4026531836", "netns": "-",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from tests.engine.containers.fakes import make_container
 
 
 def test_there_and_back():
-    container = make_container(endpoint={"ip": "10.0.0.2"}, restart_count=2, stopped_by_user=True)
+    container = make_container(attached={"bridge": {"ip": "10.0.0.2"}}, restart_count=2, stopped_by_user=True)
     container.began(77, 1234, "boot")
     assert from_json(json.loads(json.dumps(to_json(container)))) == container
 

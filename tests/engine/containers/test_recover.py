@@ -60,7 +60,6 @@ async def test_what_nobody_saw_end_is_lost(tmp_path, before):
 
 
 async def test_what_lives_on_without_a_shim_is_killed(tmp_path, before):
-    _, container = before
     orphan = subprocess.Popen(["sleep", "60"])
     _pretend(before, orphan.pid, start.birth(orphan.pid), boot_id())
     await restarted(tmp_path, FakeShim())

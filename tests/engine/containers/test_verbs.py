@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 
 import pytest
@@ -18,88 +19,88 @@ async def shim():
 
 
 @pytest.fixture
-async def engine(tmp_path, shim):
-    engine = make_engine(tmp_path, shim)
-    await engine.containers.reconcile()
-    return engine
+async def fake(tmp_path, shim):
+    fake = make_engine(tmp_path, shim)
+    await fake.containers.reconcile()
+    return fake
 
 
 @pytest.fixture
-async def running(engine):
-    container = new(engine, "web")
-    await start.start(engine, container)
+async def running(fake):
+    container = new(fake, "web")
+    await start.start(fake, container)
     return container
 
 
-def written(engine, container) -> dict:
-    return json.loads((engine.state.container(container.id) / "record.json").read_text())
+def written(fake, container) -> dict:
+    return json.loads((fake.state.container(container.id) / "record.json").read_text())
 
 
 # --- create and find ---------------------------------------------------------------------------------------------
 
 
-async def test_create_writes_a_record_and_a_layer(engine):
-    container = new(engine, "web")
-    assert written(engine, container)["name"] == "web"
-    assert (engine.state.overlay / container.id).is_dir()
-    assert told(engine) == ["create"]
+async def test_create_writes_a_record_and_a_layer(fake):
+    container = new(fake, "web")
+    assert written(fake, container)["name"] == "web"
+    assert (fake.state.overlay / container.id).is_dir()
+    assert told(fake) == ["create"]
 
 
-async def test_a_name_is_taken_once(engine):
-    first = new(engine, "web")
+async def test_a_name_is_taken_once(fake):
+    first = new(fake, "web")
     with pytest.raises(Conflict) as refusal:
-        new(engine, "/web")
+        new(fake, "/web")
     assert refusal.value.message == (
         f'Conflict. The container name "/web" is already in use by container "{first.id}". '
         "You have to remove (or rename) that container to be able to reuse that name."
     )
 
 
-async def test_a_refused_create_leaves_nothing(engine):
+async def test_a_refused_create_leaves_nothing(fake):
     for body in ({"HostConfig": {"Memory": 1}}, {"Env": ["=x"]}, {"Cmd": [], "Entrypoint": [""]}):
         with pytest.raises(BadParameter):
-            new(engine, "web", **body)
-    assert list(engine.state.overlay.iterdir()) == list(engine.state.containers.iterdir()) == []
+            new(fake, "web", **body)
+    assert list(fake.state.overlay.iterdir()) == list(fake.state.containers.iterdir()) == []
 
 
-async def test_no_such_image(engine):
+async def test_no_such_image(fake):
     with pytest.raises(NoSuchImage, match="No such image: nosuch:latest"):
-        new(engine, Image="nosuch")
+        new(fake, Image="nosuch")
 
 
-async def test_found_by_name_id_and_the_start_of_an_id(engine):
-    container = new(engine, "web")
+async def test_found_by_name_id_and_the_start_of_an_id(fake):
+    container = new(fake, "web")
     for ref in ("web", "/web", container.id, container.id[:12]):
-        assert engine.containers.get(ref) is container
+        assert fake.containers.get(ref) is container
     with pytest.raises(NoSuchContainer, match="No such container: db"):
-        engine.containers.get("db")
+        fake.containers.get("db")
 
 
-async def test_the_start_of_two_ids(engine):
-    one, two = new(engine), new(engine)
-    engine.containers.forget(two)
+async def test_the_start_of_two_ids(fake):
+    one, two = new(fake), new(fake)
+    fake.containers.forget(two)
     two.id = one.id[:-1] + ("0" if one.id[-1] != "0" else "1")
-    engine.containers.add(two)
+    fake.containers.add(two)
     with pytest.raises(BadParameter, match="Multiple IDs found with provided prefix"):
-        engine.containers.get(one.id[:12])
+        fake.containers.get(one.id[:12])
 
 
 # --- start -------------------------------------------------------------------------------------------------------
 
 
-async def test_start(engine, shim, running):
+async def test_start(fake, shim, running):
     assert shim.calls == [("create", running.id), ("start", running.id)]
-    assert running.state.status == written(engine, running)["state"]["status"] == "running"
-    assert told(engine) == ["create", "start"]
+    assert running.state.status == written(fake, running)["state"]["status"] == "running"
+    assert told(fake) == ["create", "start"]
 
 
-async def test_start_twice(engine, running):
+async def test_start_twice(fake, running):
     with pytest.raises(NotModified):
-        await start.start(engine, running)
+        await start.start(fake, running)
 
 
-async def test_the_files_that_the_engine_lends(engine, shim, running):
-    folder = engine.state.container(running.id)
+async def test_the_files_that_the_engine_lends(fake, shim, running):
+    folder = fake.state.container(running.id)
     assert (folder / "hostname").read_text() == f"{running.id[:12]}\n"
     places = {mount["destination"]: mount["source"] for mount in shim.config["mounts"]}
     assert places["/etc/hosts"] == str(folder / "hosts")
@@ -114,53 +115,53 @@ NOT_STARTED = {  # the runtime's words: exit code, status, Docker's words
 
 
 @pytest.mark.parametrize(("words", "wanted"), NOT_STARTED.items())
-async def test_what_does_not_start(engine, shim, words, wanted):
+async def test_what_does_not_start(fake, shim, words, wanted):
     code, status, said = wanted
-    container = new(engine, Cmd=["nosuch"])
+    container = new(fake, Cmd=["nosuch"])
     shim.fail_with = RuntimeFailed(words)
     with pytest.raises((BadParameter, ServerError)) as refusal:
-        await start.start(engine, container)
+        await start.start(fake, container)
     assert refusal.value.status == status
     assert refusal.value.message.endswith(said)
     assert refusal.value.message.startswith("failed to create task for container: ")
-    kept = written(engine, container)["state"]
+    kept = written(fake, container)["state"]
     assert (kept["status"], kept["exit_code"], kept["error"]) == ("created", code, refusal.value.message)
     assert shim.tasks == {}
-    assert told(engine) == ["create"]
+    assert told(fake) == ["create"]
 
 
-async def test_one_that_should_remove_itself_goes_when_it_does_not_start(engine, shim):
-    container = new(engine, HostConfig={"AutoRemove": True})
+async def test_one_that_should_remove_itself_goes_when_it_does_not_start(fake, shim):
+    container = new(fake, HostConfig={"AutoRemove": True})
     removed = container.waiters.add("removed")
     shim.fail_with = RuntimeFailed("executable file not found in $PATH")
     with pytest.raises(BadParameter):
-        await start.start(engine, container)
+        await start.start(fake, container)
     assert await removed == 127
-    assert engine.containers.find(container.id) is None
+    assert fake.containers.find(container.id) is None
 
 
-async def test_an_unknown_user(engine):
-    container = new(engine, User="nobod")
+async def test_an_unknown_user(fake):
+    container = new(fake, User="nobod")
     with pytest.raises(ServerError, match="unable to find user nobod: no matching entries in passwd file"):
-        await start.start(engine, container)
+        await start.start(fake, container)
     assert container.state.exit_code == 128
 
 
 # --- the end -----------------------------------------------------------------------------------------------------
 
 
-async def test_an_exit_is_written_told_and_heard(engine, shim, running):
+async def test_an_exit_is_written_told_and_heard(fake, shim, running):
     waiting = [running.waiters.add(condition) for condition in ("not-running", "next-exit")]
     shim.ends(running.id, 3)
     assert await asyncio.gather(*waiting) == [3, 3]
-    assert written(engine, running)["state"]["exit_code"] == 3
-    assert told(engine)[-1] == "die"
+    assert written(fake, running)["state"]["exit_code"] == 3
+    assert told(fake)[-1] == "die"
     await soon(lambda: ("delete", running.id) in shim.calls)
 
 
-async def test_an_exit_that_comes_with_the_start(engine, shim):
+async def test_an_exit_that_comes_with_the_start(fake, shim):
     """`true` may be over before the start has been answered."""
-    container = new(engine)
+    container = new(fake)
     begin = shim.start
 
     async def start_and_end(key):
@@ -168,96 +169,96 @@ async def test_an_exit_that_comes_with_the_start(engine, shim):
         shim.ends(key, 5)
 
     shim.start = start_and_end
-    await start.start(engine, container)
+    await start.start(fake, container)
     await soon(lambda: container.state.status == "exited")
     assert container.state.exit_code == 5
-    assert told(engine) == ["create", "start", "die"]
+    assert told(fake) == ["create", "start", "die"]
 
 
-async def test_auto_remove(engine, shim):
-    container = new(engine, HostConfig={"AutoRemove": True})
-    await start.start(engine, container)
+async def test_auto_remove(fake, shim):
+    container = new(fake, HostConfig={"AutoRemove": True})
+    await start.start(fake, container)
     removed = container.waiters.add("removed")
     shim.ends(container.id, 4)
     assert await removed == 4
-    assert told(engine) == ["create", "start", "die", "destroy"]
-    assert not (engine.state.overlay / container.id).exists()
+    assert told(fake) == ["create", "start", "die", "destroy"]
+    assert not (fake.state.overlay / container.id).exists()
 
 
 # --- stop, kill, restart -----------------------------------------------------------------------------------------
 
 
-async def test_stop(engine, shim, running):
-    await stop.stop(engine, running)
+async def test_stop(fake, shim, running):
+    await stop.stop(fake, running)
     assert ("kill", running.id, signal.SIGTERM) in shim.calls
-    assert told(engine)[2:] == ["kill", "die", "stop"]
+    assert told(fake)[2:] == ["kill", "die", "stop"]
     with pytest.raises(NotModified):
-        await stop.stop(engine, running)
+        await stop.stop(fake, running)
 
 
-async def test_stop_kills_the_deaf(engine, shim, running):
+async def test_stop_kills_the_deaf(fake, shim, running):
     shim.deaf = True
-    await stop.stop(engine, running, grace=0)
+    await stop.stop(fake, running, grace=0)
     assert [call[2] for call in shim.calls if call[0] == "kill"] == [signal.SIGTERM, signal.SIGKILL]
     assert running.state.exit_code == 137
 
 
-async def test_the_stop_signal_and_the_grace_period_of_the_container(engine, shim):
-    container = new(engine, StopSignal="SIGUSR1", StopTimeout=0)
-    await start.start(engine, container)
+async def test_the_stop_signal_and_the_grace_period_of_the_container(fake, shim):
+    container = new(fake, StopSignal="SIGUSR1", StopTimeout=0)
+    await start.start(fake, container)
     shim.deaf = True
-    await asyncio.wait_for(stop.stop(engine, container), 3)
+    await asyncio.wait_for(stop.stop(fake, container), 3)
     assert ("kill", container.id, signal.SIGUSR1) in shim.calls
 
 
-async def test_stop_of_a_paused_one_thaws_it(engine, shim, running):
-    await stop.pause(engine, running)
-    await stop.stop(engine, running)
+async def test_stop_of_a_paused_one_thaws_it(fake, shim, running):
+    await stop.pause(fake, running)
+    await stop.stop(fake, running)
     assert ("resume", running.id) in shim.calls
-    assert told(engine)[2:] == ["pause", "kill", "unpause", "die", "stop"]
+    assert told(fake)[2:] == ["pause", "kill", "unpause", "die", "stop"]
 
 
-async def test_kill_waits_for_the_end(engine, running):
-    await stop.kill(engine, running)
+async def test_kill_waits_for_the_end(fake, running):
+    await stop.kill(fake, running)
     assert (running.state.status, running.state.exit_code) == ("exited", 137)
-    with pytest.raises(Conflict, match="Cannot kill container: web: Container .* is not running"):
-        await stop.kill(engine, running)
+    with pytest.raises(Conflict, match=r"Cannot kill container: web: Container .* is not running"):
+        await stop.kill(fake, running)
 
 
-async def test_kill_with_another_signal(engine, shim, running):
+async def test_kill_with_another_signal(fake, shim, running):
     shim.deaf = True
-    await stop.kill(engine, running, "USR1")
+    await stop.kill(fake, running, "USR1")
     assert shim.calls[-1] == ("kill", running.id, 10)
     assert running.state.status == "running"
 
 
-async def test_restart(engine, running):
-    await stop.restart(engine, running)
+async def test_restart(fake, running):
+    await stop.restart(fake, running)
     assert running.state.status == "running"
-    assert told(engine)[2:] == ["kill", "die", "stop", "start", "restart"]
+    assert told(fake)[2:] == ["kill", "die", "stop", "start", "restart"]
 
 
-async def test_restart_does_not_remove(engine):
-    container = new(engine, HostConfig={"AutoRemove": True})
-    await start.start(engine, container)
-    await stop.restart(engine, container)
+async def test_restart_does_not_remove(fake):
+    container = new(fake, HostConfig={"AutoRemove": True})
+    await start.start(fake, container)
+    await stop.restart(fake, container)
     assert container.state.status == "running"
 
 
-async def test_pause_and_unpause(engine, running):
-    await stop.pause(engine, running)
+async def test_pause_and_unpause(fake, running):
+    await stop.pause(fake, running)
     assert running.state.status == "paused"
     with pytest.raises(Conflict, match="is already paused"):
-        await stop.pause(engine, running)
-    await stop.unpause(engine, running)
+        await stop.pause(fake, running)
+    await stop.unpause(fake, running)
     assert running.state.status == "running"
     with pytest.raises(Conflict, match="is not paused"):
-        await stop.unpause(engine, running)
+        await stop.unpause(fake, running)
 
 
-async def test_verbs_do_not_interleave(engine, shim):
-    container = new(engine)
-    outcomes = await asyncio.gather(*(start.start(engine, container) for _ in range(5)), return_exceptions=True)
+async def test_verbs_do_not_interleave(fake, shim):
+    container = new(fake)
+    outcomes = await asyncio.gather(*(start.start(fake, container) for _ in range(5)), return_exceptions=True)
     assert sum(isinstance(outcome, NotModified) for outcome in outcomes) == 4
     assert shim.calls.count(("create", container.id)) == 1
 
@@ -265,9 +266,9 @@ async def test_verbs_do_not_interleave(engine, shim):
 # --- restart policies --------------------------------------------------------------------------------------------
 
 
-async def test_on_failure_gives_up_after_so_many(engine, shim):
-    container = new(engine, HostConfig={"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}})
-    await start.start(engine, container)
+async def test_on_failure_gives_up_after_so_many(fake, shim):
+    container = new(fake, HostConfig={"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}})
+    await start.start(fake, container)
     for count in (1, 2):
         shim.ends(container.id, 1)
         assert container.state.status == "restarting"
@@ -277,18 +278,18 @@ async def test_on_failure_gives_up_after_so_many(engine, shim):
     assert container.state.status == "exited"
 
 
-async def test_a_stopped_one_is_not_restarted(engine, shim):
-    container = new(engine, HostConfig={"RestartPolicy": {"Name": "always"}})
-    await start.start(engine, container)
-    await stop.stop(engine, container)
+async def test_a_stopped_one_is_not_restarted(fake, shim):
+    container = new(fake, HostConfig={"RestartPolicy": {"Name": "always"}})
+    await start.start(fake, container)
+    await stop.stop(fake, container)
     assert container.state.status == "exited"
 
 
-async def test_stop_calls_a_restart_off(engine, shim):
-    container = new(engine, HostConfig={"RestartPolicy": {"Name": "always"}})
-    await start.start(engine, container)
+async def test_stop_calls_a_restart_off(fake, shim):
+    container = new(fake, HostConfig={"RestartPolicy": {"Name": "always"}})
+    await start.start(fake, container)
     shim.ends(container.id, 1)
-    await stop.stop(engine, container)
+    await stop.stop(fake, container)
     await asyncio.sleep(0.2)
     assert container.state.status == "exited"
     assert container.restart_count == 0
@@ -297,126 +298,136 @@ async def test_stop_calls_a_restart_off(engine, shim):
 # --- rename, remove ----------------------------------------------------------------------------------------------
 
 
-async def test_rename(engine, running):
-    await stop.rename(engine, running, "site")
-    assert engine.containers.get("site") is running
-    assert engine.containers.find("web") is None
-    assert written(engine, running)["name"] == "site"
+async def test_rename(fake, running):
+    await stop.rename(fake, running, "site")
+    assert fake.containers.get("site") is running
+    assert fake.containers.find("web") is None
+    assert written(fake, running)["name"] == "site"
 
 
 @pytest.mark.parametrize("name", ["", "web", "/web", "-x"])
-async def test_rename_refused(engine, running, name):
+async def test_rename_refused(fake, running, name):
     with pytest.raises(BadParameter):
-        await stop.rename(engine, running, name)
-    assert engine.containers.get("web") is running
+        await stop.rename(fake, running, name)
+    assert fake.containers.get("web") is running
 
 
-async def test_rename_to_a_taken_name(engine, running):
-    new(engine, "db")
+async def test_rename_to_a_taken_name(fake, running):
+    new(fake, "db")
     with pytest.raises(Conflict, match="already in use"):
-        await stop.rename(engine, running, "db")
+        await stop.rename(fake, running, "db")
 
 
-async def test_remove_leaves_nothing(engine):
-    container = new(engine, "web")
-    await remove.remove(engine, container)
-    assert list(engine.state.overlay.iterdir()) == list(engine.state.containers.iterdir()) == []
-    assert new(engine, "web").name == "web"
+async def test_remove_leaves_nothing(fake):
+    container = new(fake, "web")
+    await remove.remove(fake, container)
+    assert list(fake.state.overlay.iterdir()) == list(fake.state.containers.iterdir()) == []
+    assert new(fake, "web").name == "web"
 
 
-async def test_remove_of_a_running_one_takes_force(engine, running):
+async def test_remove_of_a_running_one_takes_force(fake, running):
     with pytest.raises(Conflict, match="Stop the container before"):
-        await remove.remove(engine, running)
-    await remove.remove(engine, running, force=True)
-    assert engine.containers.find("web") is None
-    assert told(engine)[-3:] == ["kill", "die", "destroy"]
+        await remove.remove(fake, running)
+    await remove.remove(fake, running, force=True)
+    assert fake.containers.find("web") is None
+    assert told(fake)[-3:] == ["kill", "die", "destroy"]
 
 
-async def test_removed_twice_at_once(engine):
-    container = new(engine)
-    await asyncio.gather(*(remove.remove(engine, container, force=True) for _ in range(3)))
-    assert told(engine).count("destroy") == 1
+async def test_removed_twice_at_once(fake):
+    container = new(fake)
+    outcomes = await asyncio.gather(
+        *(remove.remove(fake, container, force=True) for _ in range(3)), return_exceptions=True
+    )
+    assert {type(outcome) for outcome in outcomes} <= {type(None), Conflict}
+    assert told(fake).count("destroy") == 1
 
 
-async def test_prune(engine, running):
-    old = new(engine, "old")
-    pruned = await remove.prune(engine, {})
+async def test_prune(fake, running):
+    old = new(fake, "old")
+    pruned = await remove.prune(fake, {})
     assert pruned == {"ContainersDeleted": [old.id], "SpaceReclaimed": 10}
     with pytest.raises(BadParameter, match="invalid filter"):
-        await remove.prune(engine, {"zork": ["1"]})
+        await remove.prune(fake, {"zork": ["1"]})
 
 
 @pytest.mark.parametrize(
     ("filters", "goes"),
     [({"label": ["labkit=course"]}, True), ({"label!": ["labkit"]}, False), ({"until": ["1h"]}, False)],
 )
-async def test_prune_by_filter(engine, filters, goes):
-    new(engine)
-    assert bool((await remove.prune(engine, filters))["ContainersDeleted"]) is goes
+async def test_prune_by_filter(fake, filters, goes):
+    new(fake)
+    assert bool((await remove.prune(fake, filters))["ContainersDeleted"]) is goes
 
 
 # --- a full disk -------------------------------------------------------------------------------------------------
 
 
-async def test_a_full_disk_refuses_a_create_and_allows_a_removal(engine, monkeypatch):
-    container = new(engine)
+async def test_a_full_disk_refuses_a_create_and_allows_a_removal(fake, monkeypatch):
+    container = new(fake)
 
     def full(path, value):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("labkit.engine.containers.manager.write_json", full)
     with pytest.raises(ServerError, match="No space left on device"):
-        new(engine, "late")
-    assert engine.containers.find("late") is None
-    await remove.remove(engine, container)
-    assert list(engine.state.overlay.iterdir()) == []
+        new(fake, "late")
+    assert fake.containers.find("late") is None
+    await remove.remove(fake, container)
+    assert list(fake.state.overlay.iterdir()) == []
 
 
 # --- exec --------------------------------------------------------------------------------------------------------
 
 
-async def test_exec(engine, shim, running):
-    one = execs.create(engine, running, {"Cmd": ["ls", "-l"]})
-    await execs.run(engine, running, one, tty=False)
+@pytest.fixture
+async def with_root(running):
+    """It has the root of this very process: execs look their user up in it."""
+    running.state.pid = os.getpid()
+    return running
+
+
+async def test_exec(fake, shim, with_root):
+    one = execs.create(fake, with_root, {"Cmd": ["ls", "-l"]})
+    await execs.run(fake, with_root, one, tty=False)
     assert (one.running, one.pid) == (True, 5_000_000)
-    shim.on_exit(running.id, one.id, 3, 0.0)
+    shim.on_exit(with_root.id, one.id, 3, 0.0)
     assert execs.inspect(one)["ExitCode"] == 3
-    assert told(engine)[2:] == ["exec_create: ls -l", "exec_start: ls -l", "exec_die"]
+    assert told(fake)[2:] == ["exec_create: ls -l", "exec_start: ls -l", "exec_die"]
 
 
-async def test_exec_runs_once(engine, running):
-    one = execs.create(engine, running, {"Cmd": "ls"})
-    await execs.run(engine, running, one, tty=False)
+async def test_exec_runs_once(fake, with_root):
+    one = execs.create(fake, with_root, {"Cmd": "ls"})
+    await execs.run(fake, with_root, one, tty=False)
     with pytest.raises(Conflict, match="is already running"):
-        await execs.run(engine, running, one, tty=False)
-    execs.ended(engine, running, one.id, 0)
+        await execs.run(fake, with_root, one, tty=False)
+    execs.ended(fake, with_root, one.id, 0)
     with pytest.raises(Conflict, match="has already run"):
-        await execs.run(engine, running, one, tty=False)
+        await execs.run(fake, with_root, one, tty=False)
 
 
-async def test_exec_of_what_is_not_there(engine, shim, running):
-    one = execs.create(engine, running, {"Cmd": ["nosuch"]})
+async def test_exec_of_what_is_not_there(fake, shim, with_root):
+    one = execs.create(fake, with_root, {"Cmd": ["nosuch"]})
     shim.fail_with = RuntimeFailed("executable file not found in $PATH")
-    with pytest.raises(BadParameter, match='OCI runtime exec failed: .* exec: "nosuch": executable file not found'):
-        await execs.run(engine, running, one, tty=False)
+    with pytest.raises(BadParameter, match=r'OCI runtime exec failed: .* exec: "nosuch": executable file not found'):
+        await execs.run(fake, with_root, one, tty=False)
     assert (one.running, one.exit_code) == (False, 127)
 
 
-async def test_exec_needs_a_command_and_a_running_container(engine, running):
+async def test_exec_needs_a_command_and_a_running_container(fake, with_root):
     with pytest.raises(BadParameter, match="No exec command specified"):
-        execs.create(engine, running, {})
+        execs.create(fake, with_root, {})
     with pytest.raises(Conflict, match="is not running"):
-        execs.create(engine, new(engine), {"Cmd": ["ls"]})
+        execs.create(fake, new(fake), {"Cmd": ["ls"]})
 
 
-async def test_the_end_of_the_container_ends_its_execs(engine, shim, running):
-    one = execs.create(engine, running, {"Cmd": ["ls"]})
-    await execs.run(engine, running, one, tty=False)
-    shim.ends(running.id)
+async def test_the_end_of_the_container_ends_its_execs(fake, shim, with_root):
+    one = execs.create(fake, with_root, {"Cmd": ["ls"]})
+    await execs.run(fake, with_root, one, tty=False)
+    shim.ends(with_root.id)
     assert one.exit_code == 137
 
 
-async def test_finished_execs_are_forgotten_in_the_end(engine, running):
+async def test_finished_execs_are_forgotten_in_the_end(fake, with_root):
     for _ in range(execs.KEPT + 10):
-        execs.create(engine, running, {"Cmd": ["ls"]}).exit_code = 0
-    assert len(running.execs) <= execs.KEPT + 1
+        execs.create(fake, with_root, {"Cmd": ["ls"]}).exit_code = 0
+    assert len(with_root.execs) <= execs.KEPT + 1

@@ -83,17 +83,11 @@ def test_inspect_names_the_files():
 
 
 def test_the_address_stands_in_both_places():
-    endpoint = {"ip": "10.0.0.2", "prefix": 16, "gateway": "10.0.0.1", "mac": "02:42:0a:00:00:02"}
-    shown = views.network_settings(make_container(endpoint=endpoint, state=State("running", 77)), AROUND)
+    now = {"bridge": {"ip": "10.0.0.2", "prefix": 16, "gateway": "10.0.0.1", "mac": "02:42:0a:00:00:02"}}
+    container = make_container(endpoints={"bridge": {}}, attached=now, state=State("running", 77))
+    shown = views.network_settings(container, AROUND)
     assert shown["IPAddress"] == shown["Networks"]["bridge"]["IPAddress"] == "10.0.0.2"
     assert shown["Networks"]["bridge"]["NetworkID"] == "b" * 64
-
-
-@pytest.mark.parametrize(
-    ("mode", "names"), [("default", ["bridge"]), ("none", ["none"]), ("host", ["host"]), ("container:x", [])]
-)
-def test_networks_by_mode(mode, names):
-    assert list(views.networks(make_container(host={"NetworkMode": mode}), {})) == names
 
 
 def test_mounts_are_sorted_and_say_whether_they_can_be_written():
@@ -114,8 +108,8 @@ def test_a_row():
     assert row["Labels"] == {"colour": "blue"}
 
 
-def test_exposed_ports_show_while_it_runs():
-    container = make_container(config={"ExposedPorts": {"80/tcp": {}}})
+def test_ports_show_while_it_runs():
+    container = make_container(ports={"80/tcp": None})
     assert views.ports(container) == []
     container.state.status = "running"
     assert views.ports(container) == [{"PrivatePort": 80, "Type": "tcp"}]

@@ -5,14 +5,13 @@ import json
 
 import pytest
 
-from labkit.engine.errors import ApiError
+from labkit.engine.errors import ApiError, NoSuchImage
 from labkit.engine.images import reference
 from labkit.engine.images.image import architecture
 from labkit.engine.images.save import INDEX
 from labkit.engine.images.store import ImageStore
 from labkit.engine.registry import platforms
 from labkit.engine.registry.auth import NOBODY
-from labkit.engine.registry.digests import Digests
 from labkit.engine.registry.manifests import DOCKER_INDEX, DOCKER_MANIFEST
 from labkit.engine.registry.pull import pull
 from tests.engine.registry.fake import FakeRegistry, digest, layer, sends
@@ -43,7 +42,7 @@ async def test_an_image_comes_with_all_that_is_told_meanwhile(store: ImageStore,
         f"Digest: {manifest}",
         f"Status: Downloaded newer image for {name}:v1",
     ]
-    assert Digests.of(store).names(found) == [f"{name}@{manifest}"]
+    assert found.digests == (f"{name}@{manifest}",)
 
 
 async def test_a_second_pull_moves_no_blob(store: ImageStore, registry: FakeRegistry) -> None:
@@ -79,7 +78,7 @@ async def test_by_digest(store: ImageStore, registry: FakeRegistry) -> None:
     said = await pulled(store, registry, name)
     assert said[-1] == f"Status: Downloaded newer image for {registry.host}/{name}"
     assert store.get(image_id).tags == ()
-    assert Digests.of(store).image(f"{registry.host}/{name}") == image_id
+    assert store.get(f"{registry.host}/{name}").id == image_id
     assert (await pulled(store, registry, name))[-1].startswith("Status: Image is up to date")
 
 
@@ -108,6 +107,26 @@ async def test_an_image_without_layers(store: ImageStore, registry: FakeRegistry
     image_id = registry.add_image("app", "v1", [])
     await pulled(store, registry, "app:v1")
     assert store.get(image_id).layers == ()
+
+
+async def test_a_digest_goes_with_the_last_tag_of_its_repository(store: ImageStore, registry: FakeRegistry) -> None:
+    registry.add_image("app", "v1", [BASE])
+    await pulled(store, registry, "app:v1")
+    name = f"{registry.host}/app:v1"
+    known = store.get(name).digests[0]
+    store.tag(store.get(name), "mine:1")
+    assert store.remove(name, force=False, in_use={}) == [{"Untagged": name}, {"Untagged": known}]
+    assert store.get("mine:1").digests == ()
+    with pytest.raises(NoSuchImage):
+        store.get(known)
+
+
+async def test_a_digest_can_be_removed_alone(store: ImageStore, registry: FakeRegistry) -> None:
+    registry.add_image("app", "v1", [BASE])
+    await pulled(store, registry, "app:v1")
+    found = store.get(f"{registry.host}/app:v1")
+    assert store.remove(found.digests[0], force=False, in_use={}) == [{"Untagged": found.digests[0]}]
+    assert store.get(found.id).tags == found.tags
 
 
 # --- several platforms ---------------------------------------------------------------------------------------------

@@ -12,15 +12,11 @@ Losing the file loses no image: a push would pack a layer anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.engine.images import reference
-from labkit.engine.images.image import Image
-from labkit.engine.images.reference import Reference
-from labkit.engine.images.store import ImageStore
 from labkit.engine.state import read_json, write_json
 
 MOST_FORMS = 4  # of one layer; older ones are hardly asked for
@@ -32,31 +28,24 @@ class Digests:
     """The digests that one engine's images and layers have in registries."""
 
     path: Path
-    store: ImageStore
+    ids: Callable[[], Sequence[str]]
+    """The images that are here; what is said of others is out of date."""
 
-    @classmethod
-    def of(cls, store: ImageStore) -> Digests:
-        """The digests beside the names of a store's images."""
-        return cls(store.blobs.root.parent.parent / "images" / "digests.json", store)
-
-    def names(self, of: Image) -> list[str]:
-        """Under which digests an image is known: RepoDigests. One goes when its repository's last tag was removed."""
-        tagged = {reference.parse(tag).name for tag in of.tags}
-        names = [name for name, image_id in self._read()["images"].items() if image_id == of.id]
-        return sorted(name for name in names if not tagged or name.partition("@")[0] in tagged)
-
-    def image(self, name: str) -> str | None:
-        """The id of the image that `name@sha256:...` means, if it is here."""
-        found = self._read()["images"].get(name)
-        return found if found in self.store.ids() else None
-
-    def find(self, ref: Reference) -> Image:
-        """The image of a name, whose digest may be a registry's. Raises NoSuchImage."""
-        return self.store.get(self.image(f"{ref.name}@{ref.digest}") or str(ref))
+    def images(self) -> Mapping[str, str]:
+        """Which image each `name@sha256:...` means."""
+        known = set(self.ids())
+        return {name: image_id for name, image_id in self._read()["images"].items() if image_id in known}
 
     def remember(self, name: str, image_id: str) -> None:
         """An image has this name in a registry."""
-        self._change("images", name, image_id, kept=self.store.ids())
+        self._change("images", name, image_id, kept=self.ids())
+
+    def forget(self, names: Collection[str]) -> None:
+        """Images lose these names: the last tag of their repository was removed."""
+        with _LOCK:
+            known = self._read()
+            known["images"] = {name: i for name, i in known["images"].items() if name not in names}
+            write_json(self.path, known)
 
     def layer(self, diff_id: str) -> list[tuple[str, int]]:
         """Digest and size of each packed form of a layer that is known, the newest first."""
