@@ -12,7 +12,7 @@ _HOMES = {
     "LayerStack": "labkit.views.layer_stack",
     "ProcessTree": "labkit.views.process_tree",
     "Lesson": "labkit.lessons",
-    "terminal": "labkit.terminal",
+    "terminal": "labkit.lab_terminal",
     "load_ipython_extension": "labkit.magic",  # `%load_ext labkit`
 }
 

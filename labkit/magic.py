@@ -28,7 +28,9 @@ from labkit.docker_command import execute
 Say = Callable[[str], None]
 
 SHELL_SIGNS = ("|", "||", "&", "&&", ";", ">", ">>", "<")
-NO_SHELL = "%docker runs one command without a shell, so {} has no meaning here. Use Python on the result, or a terminal."
+NO_SHELL = (
+    "%docker runs one command without a shell, so {} has no meaning here. Use Python on the result, or a terminal."
+)
 NO_TERMINAL = "A cell is no terminal. For a shell in a container: labkit.terminal(container)"
 KILL_SECONDS = 5
 
@@ -63,6 +65,13 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """`%load_ext labkit`. Twice is the same as once."""
     if "DockerMagics" not in shell.magics_manager.registry:
         shell.register_magics(DockerMagics)
+
+
+def current_client() -> docker.DockerClient | None:
+    """The client of the engine that `%docker` speaks to; None before anything was connected."""
+    shell = get_ipython()
+    known = shell is not None and "DockerMagics" in shell.magics_manager.registry
+    return _magics(shell).client if shell is not None and known else None
 
 
 def _magics(shell: InteractiveShell) -> DockerMagics:

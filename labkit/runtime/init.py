@@ -8,10 +8,12 @@ clone3 ────────────────────────�
        ◀─────────────────── end of file   execve closed our end: the container runs
 """
 
+import array  # noqa: F401  socket.send_fds imports it when it is called: then it is too late
 import fcntl
 import os
 import socket
 import struct
+import sys
 import termios
 from collections.abc import Callable
 from contextlib import suppress
@@ -71,7 +73,12 @@ def _run(init: Init, sync: socket.socket) -> NoReturn:
 
 
 def report_errors(sync: socket.socket, body: Callable[[], NoReturn]) -> NoReturn:
-    """Run the child's steps; send what goes wrong as "error: ERRNO TEXT" and exit. Never returns to the caller."""
+    """Run the child's steps; send what goes wrong as "error: ERRNO TEXT" and exit. Never returns to the caller.
+
+    From here on nothing can be imported: behind the pivot, a module would come out of the image (CVE-2019-14271).
+    """
+    sys.meta_path.clear()
+    sys.path.clear()
     try:
         body()
     except BaseException as failure:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit import linux
+from labkit.runtime import init
 from labkit.runtime.create import Created, RuntimeFailed, create
 from labkit.runtime.exec import exec_in
 from tests.runtime import bundle
@@ -203,3 +204,10 @@ def test_an_unknown_namespace_is_named(tmp_path):
 def test_errors_repeat_the_call():
     with pytest.raises(OSError, match=r"mount\('none', '/nowhere', 'tmpfs'"):
         linux.mount("none", "/nowhere", "tmpfs")
+
+
+def test_nothing_is_imported_from_the_image(lower, tmp_path, monkeypatch):
+    """CVE-2019-14271: a module looked up after the pivot would be the image's. Here the child tries to, on purpose."""
+    monkeypatch.setattr(init, "finish_tree", lambda config: __import__("this"))
+    with pytest.raises(RuntimeFailed, match="No module named 'this'"):
+        run(lower, tmp_path, "true")

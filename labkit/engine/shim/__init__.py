@@ -10,6 +10,7 @@ API process finds all by asking. In reading order:
     streams    from the container's output to its log and to whoever is attached; and input back
     task       one process: its start, its streams, its end
     peer       the conversation with the engine process that is connected
+    sealed     the shim's program, out of the containers' reach
     shim       the verbs: create, start, exec, kill, attach, resize, freeze, delete
     client     the engine's side, for asyncio
 

@@ -1,10 +1,12 @@
 """The shim with real containers: what the engine may ask of it, and what outlives the one who asked."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +195,19 @@ async def test_no_descriptor_is_lost(stage):
     for n in range(20):
         await once(f"t{n}")
     assert len(os.listdir(f"/proc/{pid}/fd")) == len(before)
+
+
+async def test_the_interpreter_is_out_of_reach(stage, tmp_path_factory):
+    """CVE-2019-5736: a container whose program is the one that made it must not be able to write to it."""
+    tree = bundle.tree(tmp_path_factory.mktemp("evil"))
+    (tree / "entry").symlink_to("/proc/self/exe")
+    stage.lower = tree
+    await stage.create("a", "/entry", "-I", "-S", "-c", "import time; time.sleep(60)")
+    with suppress(RuntimeFailed):  # its libraries may be missing in the image; what counts is what it may write
+        await stage.shim.start("a")
+    pid = int((stage.state / "shim.pid").read_text().split()[0])
+    copy = os.readlink(f"/proc/{pid}/exe")
+    assert copy.startswith("/memfd:labkit-python"), "the control: this is what the link in the image leads to"
+    memory = os.open(f"/proc/{pid}/exe", os.O_RDONLY)
+    assert fcntl.fcntl(memory, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE, "sealed for good, whoever opens it"
+    os.close(memory)
