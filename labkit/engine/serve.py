@@ -20,7 +20,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from socket import socket as make_socket
-from typing import TYPE_CHECKING
 
 from labkit import linux
 from labkit.engine import userns
@@ -28,9 +27,6 @@ from labkit.engine.errors import EngineError, StateError
 from labkit.engine.networks.outside import Outside
 from labkit.engine.state import State, default_run, default_socket, default_state
 from labkit.runtime.create import RuntimeFailed
-
-if TYPE_CHECKING:
-    from labkit.engine.networks.store import Networks
 
 log = logging.getLogger("labkit.engine")
 
@@ -112,9 +108,7 @@ def live_shim(state: State) -> int | None:
 # ---- the engine
 
 
-async def serve(
-    state: State, socket: Path, ids: userns.Ids | None, outside: Outside | None, ready_fd: int
-) -> None:
+async def serve(state: State, socket: Path, ids: userns.Ids | None, outside: Outside | None, ready_fd: int) -> None:
     """Set the engine up, serve until told to stop, leave the containers running."""
     # imported here, so that a refusal above costs no second of waiting
     from labkit.engine.api import server
@@ -140,7 +134,7 @@ async def serve(
     shim = await Shim.connect(state.root)
     firewall = Firewall(str(state.root), rootless=ids is not None)
     networks = await Networks.load(state, firewall, outside.socket if outside else make_socket)
-    engine = Engine(state, Events(), driver, images, shim, ids, state.id(), warnings(ids, networks))
+    engine = Engine(state, Events(), driver, images, shim, ids, state.id(), warnings(ids))
     engine.networks = networks
     engine.containers = Containers(engine)
     await engine.containers.reconcile()
@@ -169,9 +163,9 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def warnings(ids: userns.Ids | None, networks: Networks) -> list[str]:
-    """What `docker info` should warn about, beyond limits."""
-    found = networks.warnings()
+def warnings(ids: userns.Ids | None) -> list[str]:
+    """What `docker info` should warn about, beyond limits and networks."""
+    found = []
     if ids is not None and ids.how == "one id":
         found.append("WARNING: only root exists in containers; a range of ids in /etc/subuid and /etc/subgid mends it")
     return found

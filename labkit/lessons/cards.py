@@ -12,6 +12,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from IPython.core.getipython import get_ipython
 
 from labkit.lessons.material import Exercise, Outcome, Prediction, Question
+from labkit.lessons.watch import ENDED, Watch
 
 SIGNS = {"passed": "✓ passed", "not yet": "✗ not yet", "not tried": "○ not tried yet"}
 COLOURS = {"passed": "#2e7d32", "not yet": "#c62828", "not tried": "#757575"}
@@ -109,14 +110,12 @@ def reveal(item: Prediction, guess: str | None, fact: str) -> Card:
 
 
 def outcome(
-    item: Exercise, found: Outcome, lesson: str, before: bool, again: Callable[[], Outcome], hint: Callable[[], Card]
+    item: Exercise, found: Outcome, lesson: str, before: str, again: Callable[[], Outcome], hint: Callable[[], Card]
 ) -> Card:
-    """What a check found. `before`: it was passed in an earlier run. `again` looks once more, `hint` gives one."""
+    """What a check found. `before` says that it was passed earlier. `again` looks once more, `hint` gives one."""
 
     def html(found: Outcome) -> str:
-        rows = outcome_rows(item.key, found, lesson, before)
-        lines = "".join(f"<br>{name}: {_linked(name, value)}" for name, value in rows)
-        return box(f"{SIGNS[found.state]}: {item.title}", lines, COLOURS[found.state])
+        return outcome_html(item, found, outcome_rows(item.key, found, lesson, before))
 
     def widget() -> ipywidgets.Widget:
         shown, hints = ipywidgets.HTML(html(found)), ipywidgets.HTML()
@@ -133,16 +132,52 @@ def outcome(
         get_hint.on_click(advise)
         return ipywidgets.VBox([shown, ipywidgets.HBox([check_again, get_hint]), hints])
 
-    rows = [f"  {name + ':':<11}{value}" for name, value in outcome_rows(item.key, found, lesson, before)]
-    return Card("\n".join([f"{SIGNS[found.state]}: {item.title}", *rows]), html(found), widget)
+    return Card(outcome_text(item, found, outcome_rows(item.key, found, lesson, before)), html(found), widget)
 
 
-def outcome_rows(key: str, found: Outcome, lesson: str, before: bool) -> list[tuple[str, str]]:
+def watching(item: Exercise, watch: Watch) -> Card:
+    """What a watch has seen so far. In a running notebook it changes by itself."""
+
+    def rows() -> list[tuple[str, str]]:
+        return [*_seen(watch.found), ("watching", ENDED[watch.state])]
+
+    def html() -> str:
+        return outcome_html(item, watch.found, rows())
+
+    def widget() -> ipywidgets.Widget:
+        shown = ipywidgets.HTML(html())
+
+        def change() -> None:
+            shown.value = html()
+
+        watch.on_change = change
+        change()  # it may have changed since the widget was made
+        return shown
+
+    return Card(outcome_text(item, watch.found, rows()), html(), widget)
+
+
+def outcome_text(item: Exercise, found: Outcome, rows: Sequence[tuple[str, str]]) -> str:
+    """An outcome as lines."""
+    return "\n".join([f"{SIGNS[found.state]}: {item.title}", *(f"  {name + ':':<11}{value}" for name, value in rows)])
+
+
+def outcome_html(item: Exercise, found: Outcome, rows: Sequence[tuple[str, str]]) -> str:
+    """The same in a frame; its colour is never the only sign."""
+    lines = "".join(f"<br>{name}: {_linked(name, value)}" for name, value in rows)
+    return box(f"{SIGNS[found.state]}: {item.title}", lines, COLOURS[found.state])
+
+
+def outcome_rows(key: str, found: Outcome, lesson: str, before: str) -> list[tuple[str, str]]:
     """What was seen and expected, which part of the lesson to look at, and how to get a hint."""
-    rows = [("seen", found.seen), ("expected", found.expected), ("look at", found.look)]
+    rows = _seen(found)
     if found.state != "passed":
-        rows.append(("hint", f'{lesson}.hint("{key}")'))
-        rows.append(("earlier", "you passed this exercise in an earlier run" if before else ""))
+        rows += [("hint", f'{lesson}.hint("{key}")'), *([("earlier", before)] if before else [])]
+    return rows
+
+
+def _seen(found: Outcome) -> list[tuple[str, str]]:
+    rows = [("seen", found.seen), ("expected", found.expected), ("look at", found.look)]
     return [(name, value) for name, value in rows if value]
 
 
@@ -150,9 +185,8 @@ def _linked(name: str, value: str) -> str:
     return LINK.format(anchor(value), escape(value)) if name == "look at" else escape(value)
 
 
-def hint(number: int, of: int, text: str) -> Card:
-    """One hint, and how many there are."""
-    heading = f"Hint {number} of {of}"
+def hint(heading: str, text: str) -> Card:
+    """One hint: which one it is, or that it is about what is there now."""
     return Card(f"{heading}: {text}", box(heading, f"<br>{escape(text)}", "#f9a825"))
 
 
@@ -212,8 +246,7 @@ def _quiz_widget(
 # --- progress
 
 
-def progress(rows: list[tuple[str, str, str]]) -> Card:
-    """A table of lessons: the name, the exercises passed, the questions answered rightly."""
-    wide = [max(len(row[column]) for row in rows) for column in range(2)]
-    text = "\n".join(f"{lesson:<{wide[0]}}  {exercises:<{wide[1]}}  {quiz}" for lesson, exercises, quiz in rows)
-    return Card(text, table(["lesson", "exercises", "quiz"], rows))
+def progress(text: str, rows: Sequence[Sequence[str]], advice: Sequence[str]) -> Card:
+    """A table of lessons: the name, the exercises passed and which, the questions answered rightly; what comes next."""
+    sentences = "".join(f"<p>{escape(line)}</p>" for line in advice)
+    return Card(text, table(["lesson", "exercises", "quiz", "one by one"], rows) + sentences)

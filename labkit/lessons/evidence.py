@@ -9,7 +9,7 @@ import io
 import re
 import tarfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -22,17 +22,24 @@ from labkit.clean import FILTERS
 
 CHANGED, ADDED, DELETED = "C", "A", "D"  # as `docker diff` writes them
 MADE_UP = re.compile(r"/[a-z]+_[a-z]+[0-9]*")  # Docker joins an adjective and a surname
+Word = str | int  # what may be drawn for a learner
 KINDS = (CHANGED, ADDED, DELETED)  # in the order of the API's 0, 1, 2
 
 
 class Evidence:
-    """The engine seen through the eyes of one lesson."""
+    """The engine seen through the eyes of one lesson and one learner, whose drawn `words` are part of the tasks."""
 
     def __init__(
-        self, client: docker.DockerClient, prefix: str, cast: Iterable[str], since: float, seen: set[str]
+        self,
+        client: docker.DockerClient,
+        prefix: str,
+        cast: Iterable[str],
+        since: float,
+        seen: set[str],
+        words: Mapping[str, Word],
     ) -> None:
         self.client, self.prefix, self.cast = client, prefix, frozenset(cast)
-        self.since, self.seen = since, seen
+        self.since, self.seen, self.words = since, seen, words
 
     def container(self, name: str) -> Container | None:
         """The container of that name, running or not; it may come from any image."""

@@ -4,16 +4,21 @@ import time
 from typing import TypeVar
 
 import docker
+from docker.models.containers import Container
 
+from labkit import lab_terminal, magic
 from labkit.errors import LabkitError
-from labkit.lessons import cards
+from labkit.lessons import cards, report
 from labkit.lessons.cards import LETTERS, Card
-from labkit.lessons.evidence import Evidence
-from labkit.lessons.material import Exercise, Outcome, Prediction, Question, load, numbers
+from labkit.lessons.draw import draw
+from labkit.lessons.evidence import Evidence, Word
+from labkit.lessons.material import Exercise, Outcome, Parameter, Prediction, Question, load
 from labkit.lessons.progress import Progress
+from labkit.lessons.slips import SLIPS
 from labkit.lessons.tidy import tidy
+from labkit.lessons.watch import UNREACHABLE, Watch
 
-Item = TypeVar("Item", Exercise, Prediction, Question)
+Item = TypeVar("Item", Exercise, Parameter, Prediction, Question)
 NAME = "lesson"  # the variable that our notebooks use, for the "or type" lines
 
 
@@ -25,7 +30,10 @@ class Lesson:
         self._client = client
         self._progress = progress or Progress()
         self._seen: set[str] = set()  # the latches: what checks have met since the lesson began
+        self._passed: dict[str, Outcome] = {}  # what was passed since then
+        self._watches: dict[str, Watch] = {}
         self._began = time.time()
+        magic.register(client)
 
     def __repr__(self) -> str:
         return f"Lesson {self.material.number}: {self.material.title}"
@@ -34,16 +42,21 @@ class Lesson:
 
     def begin(self) -> None:
         """Remove what an earlier run of this lesson left, and start counting events from now."""
+        self._stop_watches()
         left = tidy(self._client, self.material.prefix)
         self._seen.clear()
+        self._passed.clear()
         self._began = time.time()
         tasks = _count(len(self.material.exercises), "exercise")
         asked = _count(len(self.material.questions), "quiz question")
         print(f"Lesson {self.material.number} begins: {tasks}, {asked}. Nothing of an earlier run is left.")
         _warn(left)
+        for line in report.changed([report.standing(self.material, self._progress)]):
+            print(line)
 
     def end(self) -> None:
         """Remove what this lesson made."""
+        self._stop_watches()
         left = tidy(self._client, self.material.prefix)
         print(f"Lesson {self.material.number} has removed its containers and images.")
         _warn(left)
@@ -80,36 +93,83 @@ class Lesson:
 
     # --- exercises
 
+    def word(self, key: str) -> Word:
+        """The learner's own part of a task: drawn once, then kept (draw.py)."""
+        return draw(_find(self.material.parameters, key, "parameter"), self.material.number, self._progress)
+
     def check(self, key: str) -> Card:
         """Look at the engine and show whether the exercise is passed, not yet, or not tried."""
-        item = _find(self.material.exercises, key, "exercise")
-        before = key in self._progress.section(self.material.number, "exercises")
+        item = self._exercise(key)
+        before = self._before(item)
         found = self.outcome(key)
         return cards.outcome(item, found, NAME, before, lambda: self.outcome(key), lambda: self.hint(key))
 
+    def watch(self, key: str) -> Card:
+        """Check after each event of the engine: turns green the moment the state is right, and ends then."""
+        item = self._exercise(key)
+        if key in self._watches:
+            self._watches[key].stop()
+        watch = self._watches[key] = Watch(self._client, lambda: self.outcome(key))
+        return cards.watching(item, watch)
+
     def outcome(self, key: str) -> Outcome:
         """What `check` shows, as data. An exercise that is passed is noted in the progress file."""
-        item = _find(self.material.exercises, key, "exercise")
-        material = self.material
-        found = item.check(Evidence(self._client, material.prefix, material.cast, self._began, self._seen))
+        item, material = self._exercise(key), self.material
+        if item.kind == "edge" and key in self._passed:
+            return self._passed[key]
+        words = {parameter.key: self.word(parameter.key) for parameter in material.parameters}
+        found = item.check(Evidence(self._client, material.prefix, material.cast, self._began, self._seen, words))
         if found.state == "passed":
-            self._progress.record(material.number, "exercises", key, state="passed")
+            self._progress.record(material.number, "exercises", key, state="passed", version=material.version)
+            self._passed[key] = found
         return found
 
     def hint(self, key: str) -> Card:
-        """The next hint of this exercise: three in all, the last one stays."""
-        item = _find(self.material.exercises, key, "exercise")
-        taken = self._progress.section(self.material.number, "hints").get(key, {}).get("taken", 0)
+        """A hint for what is there now, once; otherwise the next of the exercise's three, the last one stays."""
+        item = self._exercise(key)
+        noted = self._progress.section(self.material.number, "hints").get(key, {})
+        taken, slips = noted.get("taken", 0), noted.get("slips", [])
+        slip = self._slip(key)
+        if slip and slip not in slips:
+            self._progress.record(self.material.number, "hints", key, taken=taken, slips=[*slips, slip])
+            return cards.hint("Hint for what is there now", SLIPS[slip])
         number = min(taken + 1, len(item.hints))
-        self._progress.record(self.material.number, "hints", key, taken=number)
-        return cards.hint(number, len(item.hints), item.hints[number - 1])
+        self._progress.record(self.material.number, "hints", key, taken=number, slips=slips)
+        return cards.hint(f"Hint {number} of {len(item.hints)}", item.hints[number - 1])
+
+    def _exercise(self, key: str) -> Exercise:
+        return _find(self.material.exercises, key, "exercise")
+
+    def _slip(self, key: str) -> str:
+        """What is wrong on the engine now; nothing when there is no engine to ask, for hints need none."""
+        try:
+            return self.outcome(key).slip if self._client is not None else ""
+        except UNREACHABLE:
+            return ""
+
+    def _before(self, item: Exercise) -> str:
+        if item.key in self._passed:
+            return "it was passed a while ago; since then the state has changed"
+        noted = self._progress.section(self.material.number, "exercises").get(item.key)
+        return "you passed this exercise in an earlier run" if report.mark(item, noted) == "passed" else ""
+
+    def _stop_watches(self) -> None:
+        for watch in self._watches.values():
+            watch.stop()
+
+    # --- a terminal
+
+    def terminal(self, container: Container | str, *command: str) -> lab_terminal.Terminal:
+        """A button that opens JupyterLab's own terminal in a running container (lab_terminal.py)."""
+        return lab_terminal.terminal(container, *command, client=self._client)
 
     # --- quiz
 
     def quiz(self) -> Card:
         """All questions; choose an answer to read why it is right or wrong."""
         noted = self._progress.section(self.material.number, "answers")
-        given = {key: entry["choice"] for key, entry in noted.items()}
+        asked = [question for question in self.material.questions if question.key in noted]
+        given = {q.key: noted[q.key]["choice"] for q in asked if report.counts(q, noted[q.key])}
         return cards.quiz(self.material.questions, NAME, self._answer, given)
 
     def answer(self, key: str, letter: str) -> Card:
@@ -120,27 +180,16 @@ class Lesson:
     def _answer(self, key: str, chosen: int) -> Card:
         question = _find(self.material.questions, key, "quiz question")
         right = question.choices[chosen].right
-        self._progress.record(self.material.number, "answers", key, choice=chosen, right=right)
+        facts = {"choice": chosen, "right": right, "version": self.material.version}
+        self._progress.record(self.material.number, "answers", key, **facts)
         return cards.verdict(question, chosen)
 
     # --- progress
 
     def progress(self) -> Card:
-        """Every lesson that exists, and how far you are in it."""
-        rows = []
-        for number in numbers():
-            material = load(number)
-            passed = len(self._progress.section(number, "exercises"))
-            answers = self._progress.section(number, "answers").values()
-            right = sum(entry["right"] for entry in answers)
-            rows.append(
-                (
-                    f"{number} {material.title}",
-                    f"exercises {passed} of {len(material.exercises)}",
-                    f"quiz {right} of {len(material.questions)}",
-                )
-            )
-        return cards.progress(rows)
+        """Every lesson that exists, how far you are in it, and what to do next. `labkit progress` says the same."""
+        found = report.standings(self._progress)
+        return cards.progress(report.text(self._progress), report.rows(found), report.advice(found))
 
 
 def _find(items: tuple[Item, ...], key: str, noun: str) -> Item:

@@ -24,11 +24,12 @@ def guest(evidence: Evidence) -> Outcome:
     if container:
         return passed(f"{GUEST} is there, and it is {container.status}")
     if name := evidence.stranger([GUEST]):
-        return not_yet(f"a container called {name}", f"{TASK}, letter by letter", LOOK)
+        return not_yet("misnamed", f"a container called {name}", f"{TASK}, letter by letter", LOOK)
     if unnamed := evidence.unnamed():
-        return not_yet(f"a container called {unnamed[0].name}: you gave no name, so one was made up", TASK, LOOK)
+        seen = f"a container called {unnamed[0].name}: you gave no name, so one was made up"
+        return not_yet("unnamed", seen, TASK, LOOK)
     if evidence.happened(GUEST, "destroy"):
-        return not_yet(f"{GUEST} was here, and has been removed", f"{TASK}, still there", LOOK)
+        return not_yet("gone", f"{GUEST} was here, and has been removed", f"{TASK}, still there", LOOK)
     return not_tried(f"no container is called {GUEST}", TASK, LOOK)
 
 

@@ -1,143 +1,14 @@
 """Lesson 01, Run your first container (claims C1 and C2): what may be guessed, tried and asked in it."""
 
-from docker.models.containers import Container
-
-from labkit.lessons.evidence import Evidence, exit_code, is_from
-from labkit.lessons.material import (
-    Choice,
-    Exercise,
-    Material,
-    Outcome,
-    Prediction,
-    Question,
-    not_tried,
-    not_yet,
-    passed,
-)
-
-IMAGE = "labkit/base"
-LEFT, RIGHT, SEVEN, GUEST = "lab01-left", "lab01-right", "lab01-seven", "lab01-guest"
-
-# the parts of the notebook that a message sends back to
-RUN, MANY, ENDS = "Run it", "One image, many containers", "When the main process ends"
-
-
-def _wrong_image(evidence: Evidence, container: Container) -> str | None:
-    """What to say when a container does not come from the teaching image."""
-    image = evidence.image(IMAGE)
-    if image is None or is_from(container, image):
-        return None
-    return f"{container.name} was made from {container.attrs['Config']['Image']}, not from {IMAGE}"
-
-
-# --- two-from-one ---------------------------------------------------------------------------------
-
-
-def two_from_one(evidence: Evidence) -> Outcome:
-    """Two running containers, and no third one, from one image."""
-    expected = f"{LEFT} and {RIGHT}, both running, both from {IMAGE}"
-    pair = [found for name in (LEFT, RIGHT) if (found := evidence.container(name))]
-    odd = evidence.stranger([LEFT, RIGHT])
-    if odd and len(pair) < 2:
-        return not_yet(f"a container called {odd}, which is not one of the two names", expected, MANY)
-    if odd:
-        return not_yet(f"one too many: {odd}, beside the two that were asked for. Remove it", expected, MANY)
-    if not pair and any(container.status == "running" for container in evidence.unnamed()):
-        return not_yet("a running container without a name of your choice: Docker made one up", expected, RUN)
-    if not pair:
-        return not_tried(f"no container is called {LEFT} or {RIGHT}", expected, MANY)
-    for container in pair:
-        if wrong := _wrong_image(evidence, container):
-            return not_yet(f"{wrong}. Remove it and try again", expected, RUN)
-        if wrong := _not_running(container):
-            return not_yet(wrong, expected, ENDS)
-    if len(pair) == 1:
-        return not_yet(f"{pair[0].name} runs, and it is alone", expected, MANY)
-    return passed(f"{LEFT} and {RIGHT} run side by side, and both name the same image")
-
-
-def _not_running(container: Container) -> str | None:
-    """What to say about a container that should run and does not; each way has its own sentence."""
-    sentences = {
-        "created": "was created and never started, so it has no process",
-        "exited": f"has exited with code {exit_code(container)}: its main process ended, so the container did too",
-        "paused": "is paused: its processes exist and are not let run",
-    }
-    if container.status == "running":
-        return None
-    return f"{container.name} {sentences.get(container.status, 'is ' + container.status)}"
-
-
-# --- exit-seven -----------------------------------------------------------------------------------
-
-
-def exit_seven(evidence: Evidence) -> Outcome:
-    """A container that has ended with a chosen exit code and is still there to tell it."""
-    expected = f"{SEVEN}, exited with code 7, still in the list of all containers"
-    container = evidence.container(SEVEN)
-    if container is None:
-        return _seven_is_missing(evidence, expected)
-    if wrong := _wrong_image(evidence, container):
-        return not_yet(f"{wrong}. Remove it and try again", expected, RUN)
-    if container.status == "created":
-        return not_yet(f"{SEVEN} was created, and its command never ran", expected, ENDS)
-    if container.status != "exited":
-        return not_yet(f"{SEVEN} is still {container.status}, so it has no exit code yet", expected, ENDS)
-    if (code := exit_code(container)) != 7:
-        return not_yet(f"{SEVEN} exited with code {code}", expected, ENDS)
-    return passed(f"{SEVEN} exited with code 7, and the engine kept it so that you can ask")
-
-
-def _seven_is_missing(evidence: Evidence, expected: str) -> Outcome:
-    if odd := evidence.stranger([SEVEN]):
-        return not_yet(f"a container called {odd}", f"the name {SEVEN}, letter by letter", ENDS)
-    if any(exit_code(container) == 7 for container in evidence.unnamed()):
-        return not_yet("a container with exit code 7, under a name that Docker made up", expected, RUN)
-    if evidence.happened(SEVEN, "start"):
-        return not_yet(f"{SEVEN} ran and is gone, and its exit code with it: it was removed", expected, ENDS)
-    return not_tried(f"no container is called {SEVEN}", expected, ENDS)
-
-
-# --- come-and-go ----------------------------------------------------------------------------------
-
-
-def come_and_go(evidence: Evidence) -> Outcome:
-    """A container that was started and then removed, while the image stayed. Gone counts only after it was seen."""
-    expected = f"{GUEST} started, then removed; the image {IMAGE} still there"
-    container = evidence.container(GUEST)
-    if container:
-        return _guest_is_here(evidence, container, expected)
-    if odd := evidence.stranger([GUEST]):
-        return not_yet(f"a container called {odd}", f"the name {GUEST}, letter by letter", RUN)
-    started = GUEST in evidence.seen or evidence.happened(GUEST, "start")
-    if not started and evidence.happened(GUEST, "create"):
-        return not_yet(f"{GUEST} was created and removed, and it never ran", expected, RUN)
-    if not started:
-        return not_tried(f"no container called {GUEST} has been here since the lesson began", expected, RUN)
-    if evidence.image(IMAGE) is None:
-        return not_yet(f"{GUEST} is gone, and the image {IMAGE} too", expected, RUN)
-    return passed(f"{GUEST} came and went; the image it came from is still here, unchanged")
-
-
-def _guest_is_here(evidence: Evidence, container: Container, expected: str) -> Outcome:
-    if wrong := _wrong_image(evidence, container):
-        return not_yet(f"{wrong}. Remove it and try again", expected, RUN)
-    if container.status == "created":
-        return not_yet(f"{GUEST} was created and never started", expected, RUN)
-    evidence.seen.add(GUEST)  # the latch: from now on "gone" means something
-    if container.status == "exited":
-        return not_yet(f"{GUEST} has stopped. A stopped container is still in the list", expected, ENDS)
-    return not_yet(f"{GUEST} is {container.status}: half done, now let it go", expected, ENDS)
-
-
-# --- the whole lesson -----------------------------------------------------------------------------
+from labkit.lessons.checks_01 import ENDING, GUEST, LEFT, RIGHT, come_and_go, exit_code_drawn, two_from_one
+from labkit.lessons.material import Choice, Exercise, Material, Parameter, Prediction, Question
 
 LESSON = Material(
     number="01",
     title="Run your first container",
     cast=(
         *("lab01-red", "lab01-blue", "lab01-green", "lab01-brief"),
-        *(LEFT, RIGHT, SEVEN, GUEST),
+        *(LEFT, RIGHT, ENDING, GUEST),
     ),
     predictions=(
         Prediction(
@@ -180,14 +51,15 @@ LESSON = Material(
             ),
         ),
         Exercise(
-            "exit-seven",
-            "A container that ends with code 7",
-            exit_seven,
+            "exit-code",
+            "A container that ends with a code of your own",
+            exit_code_drawn,
             (
                 "A container's exit code is the exit code of its main process.",
-                "A shell can end with any code that you like. Try `sh -c 'exit 3'; echo $?` in a terminal.",
+                "A shell can end with any code that you like. Try `sh -c 'exit 1'; echo $?` in a terminal.",
                 "With `remove=True` the container and its code are gone at once. `detach=True` keeps both.",
             ),
+            since=2,
         ),
         Exercise(
             "come-and-go",
@@ -198,8 +70,11 @@ LESSON = Material(
                 "To stop is not to remove. Look at the list of all containers, not only the running ones.",
                 "A container object has a method that removes it. A running one resists, unless you add `force=True`.",
             ),
+            kind="edge",
         ),
     ),
+    parameters=(Parameter("code", (3, 5, 7, 9, 12, 21, 42, 64)),),
+    version=2,
     questions=(
         Question(
             "what-is-it",

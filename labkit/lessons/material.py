@@ -1,4 +1,4 @@
-"""What a lesson consists of beside its notebook, as data: predictions, exercises with hints, quiz questions.
+"""What a lesson consists of beside its notebook, as data: predictions, exercises with hints, parameters, a quiz.
 
 Each lesson has a module `lesson_NN.py` that fills these in under the name LESSON. Nothing here draws or asks an engine.
 """
@@ -10,29 +10,50 @@ from pkgutil import iter_modules
 from typing import Literal
 
 from labkit.errors import LabkitError
-from labkit.lessons.evidence import Evidence
+from labkit.lessons.evidence import Evidence, Word
+from labkit.lessons.slips import SLIPS
 
 State = Literal["passed", "not yet", "not tried"]
+Kind = Literal["level", "edge"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check found: the state, what was seen, what was expected, which part of the lesson to read again."""
+    """What a check found: the state, what was seen, what was expected, which part of the lesson to read again.
+
+    `slip` is a key of slips.SLIPS: what went wrong, by its usual name.
+    """
 
     state: State
     seen: str
     expected: str = ""
     look: str = ""
+    slip: str = ""
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A task that is judged by the engine's state, never by the text that was typed."""
+    """A task that is judged by the engine's state, never by the text that was typed.
+
+    A level check asks whether something is true now, and may flip back. An edge check asks whether something was done:
+    once passed it stays passed until the lesson begins again. `since` is the version of the lesson in which the task
+    last changed; whoever passed it in an older version is asked to do it again.
+    """
 
     key: str
     title: str
     check: Callable[[Evidence], Outcome]
     hints: tuple[str, str, str]
+    kind: Kind = "level"
+    since: int = 1
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A part of a task that is drawn for each learner, and kept: a name, a port, a word."""
+
+    key: str
+    options: tuple[Word, ...]
 
 
 @dataclass(frozen=True)
@@ -60,13 +81,14 @@ class Question:
     key: str
     ask: str
     choices: tuple[Choice, ...]
+    since: int = 1
 
 
 @dataclass(frozen=True)
 class Material:
     """Everything that the notebook of one lesson can ask for by name.
 
-    `cast` is every container and image name that the lesson's own cells and exercises use: a name that begins like
+    `version` is raised when a task or a question is no longer the same one. `cast` is every container and image name that the lesson's own cells and exercises use: a name that begins like
     ours and is not in it is a slip of the learner's, and a check says so.
     """
 
@@ -76,6 +98,8 @@ class Material:
     predictions: tuple[Prediction, ...]
     exercises: tuple[Exercise, ...]
     questions: tuple[Question, ...]
+    parameters: tuple[Parameter, ...] = ()
+    version: int = 1
 
     @property
     def prefix(self) -> str:
@@ -88,9 +112,10 @@ def passed(seen: str) -> Outcome:
     return Outcome("passed", seen)
 
 
-def not_yet(seen: str, expected: str, look: str) -> Outcome:
-    """The learner did something, and it is not what was asked."""
-    return Outcome("not yet", seen, expected, look)
+def not_yet(slip: str, seen: str, expected: str, look: str) -> Outcome:
+    """The learner did something, and it is not what was asked. `slip` is a key of SLIPS."""
+    assert slip in SLIPS, slip
+    return Outcome("not yet", seen, expected, look, slip)
 
 
 def not_tried(seen: str, expected: str, look: str) -> Outcome:

@@ -1,11 +1,13 @@
-"""The file that remembers what a learner has done: guesses, exercises passed, hints taken, quiz answers.
+"""The file that remembers what a learner has done: guesses, exercises passed, hints taken, quiz answers, words drawn.
 
 One JSON file, `$XDG_DATA_HOME/labkit/progress.json` (XDG Base Directory Specification; ~/.local/share where that is
 unset), with a version in it. It is replaced by rename, so a crash leaves the old file or the new one, never half of
 one. Two notebooks may be open at once: a lock beside the file makes them take turns.
 
-    {"version": 1, "lessons": {"01": {"exercises": {"two-from-one": {"passed": "2026-11-24T10:00:00+00:00"}},
-                                      "guesses": {...}, "answers": {...}, "hints": {...}}}}
+    {"version": 1, "lessons": {"01": {"exercises": {"two-from-one": {"state": "passed", "version": 1, "at": "…"}},
+                                      "guesses": {...}, "answers": {...}, "hints": {...}, "words": {...}}}}
+
+The file's version is its form's. The version beside an exercise or an answer is the lesson's, at that time.
 """
 
 import fcntl
@@ -20,7 +22,7 @@ from typing import Any
 from labkit.errors import LabkitError
 
 VERSION = 1
-SECTIONS = ("guesses", "exercises", "hints", "answers")
+SECTIONS = ("guesses", "exercises", "hints", "answers", "words")
 
 
 def default_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -46,8 +48,27 @@ class Progress:
         with self._turn():
             book = self._read()
             entry = book["lessons"].setdefault(lesson, {}).setdefault(section, {})
-            entry[key] = {**facts, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+            entry[key] = {**facts, "at": _now()}
             self._write(book)
+
+    def keep(self, lesson: str, section: str, key: str, value: Any) -> Any:
+        """Remember a value unless there is one already; return the one that is kept."""
+        with self._turn():
+            book = self._read()
+            entry = book["lessons"].setdefault(lesson, {}).setdefault(section, {})
+            if key not in entry:
+                entry[key] = {"value": value, "at": _now()}
+                self._write(book)
+            return entry[key]["value"]
+
+    def forget(self, lesson: str) -> dict[str, int]:
+        """Forget all of one lesson; return how much there was in each section."""
+        with self._turn():
+            book = self._read()
+            gone = book["lessons"].pop(lesson, {})
+            if gone:
+                self._write(book)
+        return {section: len(gone.get(section, ())) for section in SECTIONS}
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -78,3 +99,7 @@ class Progress:
         with open(self.path.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed
             yield
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -41,6 +41,13 @@ function icon(name) {
   return svg;
 }
 
+/** An element of a drawing in SVG. */
+function shape(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
@@ -178,8 +185,8 @@ function watchSight(model, root) {
 function live(model, parts, draw) {
   const redraw = () => {
     const picture = model.get("picture");
-    set(parts.notice, { hidden: picture.notice ? null : "" });
-    parts.notice.textContent = picture.notice || "";
+    parts.notice.textContent = picture.notice || picture.refused || "";
+    parts.notice.hidden = !parts.notice.textContent;
     draw(picture);
     commands(parts.commands, picture.commands || []);
   };

@@ -9,7 +9,7 @@ import html
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ Picture = dict[str, Any]
 HERE = Path(__file__).parent
 WATCHED_FOR = 900.0  # seconds that a view counts as watched after the browser last said so
 STALE = "This picture is as old as the engine's last answer. Asked again, it failed:"
+REFUSED = "You asked for `{asked}`, and the engine said: {said}"
 
 
 def module(name: str) -> str:
@@ -61,6 +62,12 @@ def one_client(view: str, things: Sequence[Any], wanted: tuple[type, ...]) -> Do
     if len({client.api.base_url for client in clients}) > 1:
         raise ValueError(f"{view} shows one engine at a time; these objects come from different engines.")
     return clients[0]
+
+
+def only_one(view: str, things: Sequence[Any]) -> None:
+    """Raise TypeError where a view that shows one container was given several."""
+    if len(things) > 1:
+        raise TypeError(f"{view} shows one container, and was given {len(things)}. Make one {view} for each.")
 
 
 def command(sdk: str, docker: str) -> dict[str, str]:
@@ -105,6 +112,7 @@ class View(anywidget.AnyWidget):
 
     picture = traitlets.Dict().tag(sync=True)
 
+    _refused = ""  # what the engine said to the last thing that was asked for in the picture
     _states: tuple[observe.ContainerState, ...] = ()
     _watcher: events.Watcher | None = None  # until it follows the engine
 
@@ -136,7 +144,7 @@ class View(anywidget.AnyWidget):
     def refresh(self) -> None:
         """Ask the engine again and show the answer. Events do this by themselves."""
         with self._asking:
-            self.picture = self.ask()
+            self.picture = {**self.ask(), **({"refused": self._refused} if self._refused else {})}
 
     def to_dict(self) -> Picture:
         """What is shown, as plain data."""
@@ -167,8 +175,16 @@ class View(anywidget.AnyWidget):
             bundle["application/vnd.jupyter.widget-view+json"] = shown
         return bundle, {}
 
+    # what a subclass may provide
+    def told(self, message: Mapping[str, Any]) -> None:
+        """Do what somebody asked for in the drawing. Here: nothing, since most views only show."""
+
+    def saw(self, event: Mapping[str, Any]) -> None:
+        """Take note of an event, before the engine is asked. It comes from the thread that reads the events."""
+
     # what keeps it live (see events.py)
-    def container_ids(self) -> frozenset[str]:
+    def followed(self) -> frozenset[str]:
+        """The ids (or names) whose events make this view look again."""
         return frozenset(state.id for state in self._states)
 
     def wants_look(self) -> bool:
@@ -195,10 +211,22 @@ class View(anywidget.AnyWidget):
         except events.UNREACHABLE as error:
             self.failed(error)
 
+    def _do(self, asked: str, action: Callable[[], object]) -> None:
+        """Do something to the engine, in a thread of its own: a stop may take ten seconds, and the notebook goes on."""
+        threading.Thread(target=self._try, args=(asked, action), name="labkit-ask", daemon=True).start()
+
+    def _try(self, asked: str, action: Callable[[], object]) -> None:
+        self._refused = ""
+        try:
+            action()
+        except events.UNREACHABLE as error:
+            self._refused = REFUSED.format(asked=asked, said=getattr(error, "explanation", None) or error)
+        self._refresh_if_possible()
+
     def _heard(self, _view: Any, message: Mapping[str, Any], _buffers: Any) -> None:
-        """The browser says that a drawing came into sight or left it."""
+        """The browser says that a drawing came into sight or left it, or asks for something."""
         if message.get("kind") != "sight":
-            return
+            return self.told(message)
         self._drawn = True
         drawing = str(message.get("drawing"))
         if message.get("seen"):

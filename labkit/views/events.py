@@ -17,10 +17,10 @@ from docker import DockerClient
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-# What can change a layer or a process tree. Not "top", "archive-path" or "export": asking must not cause an answer.
+# What can change a picture. Not "top", "archive-path" or "export": asking must not cause an answer.
 ACTIONS = (
-    *("create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause", "rename", "destroy"),
-    *("exec_start", "exec_die", "extract-to-dir", "commit"),
+    *("create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause", "rename", "update", "destroy"),
+    *("exec_create", "exec_start", "exec_die", "extract-to-dir", "commit", "health_status", "connect", "disconnect"),
 )
 GATHER = 0.08  # seconds: a start or a removal is several events at once, and one look after them is enough
 SLOW_LOOK = 2.0  # seconds: a process inside changes files and forks with no event, so look while a person watches
@@ -35,7 +35,8 @@ class Follows(Protocol):
     def failed(self, error: Exception) -> None: ...
     def wants_look(self) -> bool: ...
     def wants_slow_look(self) -> bool: ...
-    def container_ids(self) -> frozenset[str]: ...
+    def followed(self) -> frozenset[str]: ...
+    def saw(self, event: dict[str, Any]) -> None: ...
 
 
 class Watcher:
@@ -88,7 +89,7 @@ class Watcher:
 
 
 class Follower:
-    """A client's own thread: reads the engine's events and wakes the views that show the container named in them."""
+    """A client's own thread: reads the engine's events and wakes the views that show what is named in them."""
 
     def __init__(self, client: DockerClient) -> None:
         self._watchers: dict[Watcher, weakref.ref[Any]] = {}
@@ -135,10 +136,11 @@ class Follower:
             del client
 
     def _wake(self, event: dict[str, Any]) -> None:
-        container = (event.get("Actor") or {}).get("ID") or event.get("id")
+        named = names_in(event)
         for watcher, reference in self._known():
             view = reference()
-            if view is not None and container in view.container_ids():
+            if view is not None and named & view.followed():
+                view.saw(event)
                 watcher.wake()
 
     def _wake_all(self) -> None:
@@ -150,8 +152,15 @@ class Follower:
             return list(self._watchers.items())
 
 
+def names_in(event: dict[str, Any]) -> set[str]:
+    """The ids and names of what an event is about; one of a network tells the container that came or went, too."""
+    actor = event.get("Actor") or {}
+    attributes = actor.get("Attributes") or {}
+    return {actor.get("ID"), attributes.get("name"), attributes.get("container")} - {None, ""}
+
+
 def _open(client: DockerClient) -> Any:
-    return client.events(decode=True, filters={"type": ["container"], "event": list(ACTIONS)})
+    return client.events(decode=True, filters={"type": ["container", "network"], "event": list(ACTIONS)})
 
 
 _followers: "weakref.WeakKeyDictionary[DockerClient, Follower]" = weakref.WeakKeyDictionary()

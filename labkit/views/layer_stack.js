@@ -255,12 +255,6 @@ function sightEnd(row, block) {
   return found && { y: found.closest(".lk-layer").getBoundingClientRect().top, stopped: false };
 }
 
-function shape(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
-
 // --- choosing, keys, and the voice ---
 
 function choose(view, key) {

@@ -30,7 +30,9 @@ def life(client, image) -> list[dict]:
     container = client.containers.create(image, OBEDIENT, name=name, labels={"colour": "blue"})
     container.start()
     container.pause()
+    time.sleep(0.3)  # dockerd hears of a pause twice, and tells it twice when an unpause comes in between
     container.unpause()
+    time.sleep(0.3)
     container.rename(f"{name}-2")
     container.restart(timeout=5)
     container.stop(timeout=5)

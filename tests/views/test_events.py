@@ -58,6 +58,7 @@ class View:
     def __init__(self, container: str, *, in_sight: bool = True) -> None:
         self.container, self.in_sight, self.looks, self.gone = container, in_sight, 0, False
         self.fails = False
+        self.seen: list[str] = []
 
     def refresh(self) -> None:
         self.looks += 1
@@ -73,8 +74,11 @@ class View:
     def wants_slow_look(self) -> bool:
         return False
 
-    def container_ids(self) -> frozenset[str]:
+    def followed(self) -> frozenset[str]:
         return frozenset({self.container})
+
+    def saw(self, event: dict[str, Any]) -> None:
+        self.seen.append(event["Action"])
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +99,7 @@ def test_an_event_wakes_the_views_of_its_container_only() -> None:
     watchers = [events.follow(client, view) for view in (red, blue)]
     client.streams[0].send("red")
     assert until(lambda: red.looks == 1)
+    assert (red.seen, blue.seen) == (["start"], [])
     assert blue.looks == 0
     assert len(client.streams) == 1, "two views of a client share one connection"
     for watcher in watchers:

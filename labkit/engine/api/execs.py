@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -25,7 +26,7 @@ async def create(engine: Engine, request: Request) -> web.Response:
     """POST /containers/{id}/exec"""
     container = named(engine, request)
     asked = await request.json(execs.CREATE)
-    parse_keys(asked.get("DetachKeys") or "")
+    parse_keys(execs.detach_keys(asked))
     return json_response({"Id": execs.create(engine, container, asked).id}, 201)
 
 
@@ -47,37 +48,38 @@ async def start(engine: Engine, request: Request) -> web.StreamResponse:
     container, one = execs.find(engine, request.path["id"])
     asked = await request.json(execs.START)
     execs.check_start(container, one)
-    # docker-py's two calls may differ; the answer is framed as the second one says, and so the process is made
-    tty = bool(asked.get("Tty", one.asked.get("Tty")))
+    size = asked.get("ConsoleSize")
     if asked.get("Detach"):
-        await execs.run(engine, container, one, tty=tty, console_size=asked.get("ConsoleSize"))
+        await execs.run(engine, container, one, console_size=size)
         return no_content(200)
-    return await _attached(engine, request, container, one, tty, asked.get("ConsoleSize"))
+    return await _attached(engine, request, container, one, size, raw=bool(asked.get("Tty")))
 
 
 async def _attached(
-    engine: Engine, request: Request, container: Container, one: Exec, tty: bool, size: Any
+    engine: Engine, request: Request, container: Container, one: Exec, size: Any, *, raw: bool
 ) -> web.StreamResponse:
+    """`Tty` stands in both requests: the first says whether there is a terminal, the second how its output is sent."""
     stdin = bool(one.asked.get("AttachStdin"))
-    keys = DetachKeys(parse_keys(one.asked.get("DetachKeys") or "")) if tty else None
+    keys = DetachKeys(parse_keys(one.detach_keys)) if one.tty else None
+    wrap = partial(frame, 1) if one.tty and not raw else bytes
     ours, theirs = socket.socketpair()
     attachment = Attachment(theirs, stdin, bool(one.asked.get("AttachStdout")), bool(one.asked.get("AttachStderr")))
     try:
-        duplex = await hijack(request, tty)
+        duplex = await hijack(request, raw)
         try:
-            await execs.run(engine, container, one, tty=tty, console_size=size, attach=[attachment])
+            await execs.run(engine, container, one, console_size=size, attach=[attachment])
         except ApiError as error:
-            await _tell(duplex, error.message, tty)
+            await _tell(duplex, error.message, raw)
         else:
-            if await duplex.relay(ours, stdin=stdin, detach=keys) == "detached":
+            if await duplex.relay(ours, stdin=stdin, detach=keys, wrap=wrap) == "detached":
                 engine.containers.tell(container, "exec_detach", execID=one.id)
     finally:
         ours.close()
     return duplex.response
 
 
-async def _tell(duplex: Duplex, message: str, tty: bool) -> None:
+async def _tell(duplex: Duplex, message: str, raw: bool) -> None:
     """It is too late for a status: the reason goes where the output would have gone, as with dockerd."""
     text = f"{message}\r\n".encode()
-    await duplex.write(text if tty else frame(1, text))
+    await duplex.write(text if raw else frame(1, text))
     duplex.close()

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import select
 import socket
+import struct
+import termios
+from collections.abc import Callable
 from typing import Any, Literal, cast
 
 from aiohttp import web
@@ -22,9 +26,13 @@ RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 
 CHUNK = 64 * 1024
-QUIET = 0.015
-"""Seconds between the head of a hijacked answer and its first byte. The SDK for Python reads the head through a
-buffer and the rest past it; what comes in one piece with the head it loses."""
+HEAD_SECONDS, TICK = 0.5, 0.0005
+"""How long the first byte after the head of a hijacked answer waits for the client to take the head, at most; and how
+often that is looked at. The SDK for Python reads the head through a buffer and the rest past it: what comes in one
+piece with the head it loses."""
+
+SIOCOUTQ = termios.TIOCOUTQ
+"""ioctl(2): how much of what was sent the other end of a unix socket has not taken yet."""
 
 End = Literal["end", "detached", "gone"]
 """How a relay ended: the container's output did, the client pressed the detach keys, or the client left."""
@@ -81,27 +89,41 @@ class Duplex:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._quiet_until = asyncio.get_running_loop().time() + QUIET
+        self._head_taken = False
         self.response: web.StreamResponse = _Sent()
         """What the handler returns when it is done."""
 
     async def write(self, data: bytes) -> None:
         """Send bytes, waiting while the client does not take them. ConnectionError when it has left."""
-        wait = self._quiet_until - asyncio.get_running_loop().time()
-        if wait > 0:
-            await asyncio.sleep(wait)
+        if not self._head_taken:
+            await self._wait_for_head()
         self._writer.write(data)
         await self._writer.drain()
 
-    async def relay(self, sock: socket.socket, *, stdin: bool = True, detach: DetachKeys | None = None) -> End:
+    async def _wait_for_head(self) -> None:
+        connection = self._writer.get_extra_info("socket")
+        deadline = asyncio.get_running_loop().time() + HEAD_SECONDS
+        while _unread(connection) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(TICK)
+        self._head_taken = True
+
+    async def relay(
+        self,
+        sock: socket.socket,
+        *,
+        stdin: bool = True,
+        detach: DetachKeys | None = None,
+        wrap: Callable[[bytes], bytes] = bytes,
+    ) -> End:
         """Carry bytes between the client and one end of a socket pair, until the other end closes it.
 
         What the client types is read even where there is no `stdin`, and thrown away. The client's half-close
-        becomes shutdown(SHUT_WR) on the socket. Both the socket and the connection are closed in the end.
+        becomes shutdown(SHUT_WR) on the socket. Both the socket and the connection are closed in the end. `wrap` is
+        what happens to each piece of output on its way.
         """
         sock.setblocking(False)
         typed = asyncio.create_task(self._from_client(sock, stdin, detach))
-        output = asyncio.create_task(self._to_client(sock))
+        output = asyncio.create_task(self._to_client(sock, wrap))
         left = asyncio.create_task(self._client_gone(typed))
         watched = {typed, output, left}
         try:
@@ -113,12 +135,12 @@ class Duplex:
             sock.close()
             self.close()
 
-    async def _to_client(self, sock: socket.socket) -> End | None:
+    async def _to_client(self, sock: socket.socket, wrap: Callable[[bytes], bytes]) -> End | None:
         """None when the client takes nothing more: what it has typed may still be on its way."""
         loop = asyncio.get_running_loop()
         while data := await _received(loop, sock):
             try:
-                await self.write(data)
+                await self.write(wrap(data))
             except ConnectionError:
                 return None
         return "end"
@@ -161,6 +183,14 @@ class Duplex:
     def close(self) -> None:
         """Send what is waiting and close the connection."""
         self._writer.close()
+
+
+def _unread(connection: socket.socket) -> int:
+    """Bytes, and the kernel's own around them, that the other end has not read; 0 where nobody can tell."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(connection.fileno(), SIOCOUTQ, bytes(4)))[0])
+    except OSError:
+        return 0
 
 
 async def _received(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> bytes:

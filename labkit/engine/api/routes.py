@@ -70,8 +70,8 @@ ROUTES = (
     Route("GET", "/images/{name}/get", "images.save_one", "save an image"),
     Route("GET", "/images/get", "images.save", "save several images"),
     Route("POST", "/images/load", "images.load", "load images"),
-    Route("POST", "/build", None, "build an image"),
-    Route("POST", "/build/prune", "absent.prune_build_cache", "remove the build cache"),
+    Route("POST", "/build", "build.build", "build an image"),
+    Route("POST", "/build/prune", "build.prune", "remove the build cache"),
     Route("GET", "/distribution/{name}/json", "registry.inspect", "ask a registry about an image"),
     # system
     Route("GET", "/_ping", "system.ping", "answer OK"),

@@ -87,7 +87,7 @@ async def info(engine: Engine, request: Request) -> web.Response:
             "Runtimes": {"labkit": {"path": "labkit.runtime"}},
             "DefaultRuntime": "labkit",
             "SecurityOptions": _security(engine),
-            "Warnings": engine.warnings + host.limit_warnings(),
+            "Warnings": engine.warnings + engine.networks.warnings() + host.limit_warnings(),
         }
     )
 

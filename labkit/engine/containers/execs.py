@@ -35,6 +35,7 @@ CREATE: Shape = {
     "WorkingDir": str,
     "Privileged": bool,
     "DetachKeys": str,
+    "detachKeys": str,
     "ConsoleSize": [int],
 }
 START: Shape = {"Detach": bool, "Tty": bool, "ConsoleSize": [int]}
@@ -67,9 +68,22 @@ class Exec:
         return [cmd] if isinstance(cmd, str) else list(cmd)
 
     @property
+    def tty(self) -> bool:
+        return bool(self.asked.get("Tty"))
+
+    @property
+    def detach_keys(self) -> str:
+        return detach_keys(self.asked)
+
+    @property
     def title(self) -> str:
         """What events say after `exec_create:`."""
         return " ".join(self.command)
+
+
+def detach_keys(asked: Json) -> str:
+    """The keys that leave it. The SDK for Python writes the field with a small letter, and Go reads either."""
+    return asked.get("DetachKeys") or asked.get("detachKeys") or ""
 
 
 def create(engine: Engine, container: Container, asked: Json) -> Exec:
@@ -113,7 +127,6 @@ async def run(
     container: Container,
     one: Exec,
     *,
-    tty: bool,
     console_size: Sequence[int] | None = None,
     attach: Sequence[Attachment] = (),
 ) -> None:
@@ -122,7 +135,7 @@ async def run(
     one.running = True
     engine.containers.tell(container, f"exec_start: {one.title}", execID=one.id)
     try:
-        process = _process(engine, container, one, tty, console_size)
+        process = _process(engine, container, one, console_size)
         one.pid = await engine.shim.exec(
             container.id, one.id, process, open_stdin=bool(one.asked.get("AttachStdin")), attach=attach
         )
@@ -136,9 +149,9 @@ async def run(
             attachment.sock.close()
 
 
-def _process(engine: Engine, container: Container, one: Exec, tty: bool, console_size: Sequence[int] | None) -> Json:
+def _process(engine: Engine, container: Container, one: Exec, console_size: Sequence[int] | None) -> Json:
     who = start.identity(engine, container, one.asked.get("User") or None)
-    asked = {**one.asked, "Cmd": one.command, "Tty": tty}
+    asked = {**one.asked, "Cmd": one.command}
     if console_size:
         asked["ConsoleSize"] = console_size
     return spec.exec_process(asked, container.config, container.host_config, who, container.id)
@@ -185,7 +198,7 @@ def inspect(one: Exec) -> Json:
     """`GET /exec/{id}/json`."""
     entrypoint, *arguments = one.command
     process = {
-        "tty": bool(one.asked.get("Tty")),
+        "tty": one.tty,
         "entrypoint": entrypoint,
         "arguments": arguments,
         "privileged": bool(one.asked.get("Privileged")),
@@ -202,6 +215,6 @@ def inspect(one: Exec) -> Json:
         "OpenStdout": bool(one.asked.get("AttachStdout")),
         "CanRemove": False,
         "ContainerID": one.container_id,
-        "DetachKeys": one.asked.get("DetachKeys") or "",
+        "DetachKeys": one.detach_keys,
         "Pid": one.pid,
     }

@@ -34,7 +34,8 @@ def hosts(names: str, ips: Sequence[str], extra: Sequence[str], gateway: str, li
     lines = list(LOCALHOST)
     for entry in extra:
         name, _, address = entry.partition(":")
-        lines.append(f"{gateway if address == 'host-gateway' else address}\t{name}")
+        ip = gateway if address == "host-gateway" else address
+        lines += [f"{ip}\t{name}"] if ip else []  # where there is no way out, there is no gateway either
     lines += links
     lines += [f"{ip}\t{names}" for ip in ips]
     return "\n".join(lines) + "\n"

@@ -1,96 +1,133 @@
-"""Binds and mounts of a create request as OCI has them. Pure, but for making the source of a bind.
+"""Mount points: the places in a container where something from outside its image is shown. Pure, but for one function.
 
-`-v /here:/there:ro` comes as a text in HostConfig.Binds, `--mount` as an object in HostConfig.Mounts. Named volumes
-are refused in checks.py before anything gets here.
+    bind      a folder or file of the host
+    volume    a folder that the engine keeps under a name, or under no name (anonymous)
+    tmpfs     memory, gone with the container's process
+
+A record keeps its container's mount points as JSON. From here they become rows of `docker inspect`, and mounts as OCI
+has them. How a request asks for them is read in mountspecs.py; storage.py makes and removes what lies behind them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from labkit.engine.containers import spec
-from labkit.engine.containers.checks import unserved
-from labkit.engine.errors import BadParameter, NotImplemented_
+from labkit.engine.errors import ServerError
 
 Json = dict[str, Any]
 
-PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
-ACCESS = ("ro", "rw")
-HINTS = ("z", "Z", "nocopy", "consistent", "cached", "delegated")
-"""Words that mean something on other machines (SELinux, Docker Desktop) and are rightly without effect here."""
+
+@dataclass(frozen=True)
+class MountPoint:
+    """One mount of a container. `source` is a path on the host, `destination` one in the container."""
+
+    type: str
+    destination: str
+    source: str = ""
+    name: str = ""
+    """The volume's."""
+    mode: str = ""
+    """The words after the second colon of a bind, as they were given."""
+    writable: bool = True
+    propagation: str = ""
+    recursive: bool = True
+    """A bind shows what is mounted below its source, too."""
+    named: bool = False
+    """Somebody chose the volume: it outlives the container, whatever is asked."""
+    copies: bool = False
+    """The image's content is still to be copied in, if the volume is empty."""
+    subpath: str = ""
+    """The part of the volume that is shown."""
+    makes_source: bool = False
+    """A folder is made where a bind's source is missing."""
+    options: str = ""
+    """Of a tmpfs: as mount(8) has them."""
+
+    def to_json(self) -> Json:
+        """What the record keeps."""
+        return asdict(self)
+
+    def row(self) -> Json:
+        """One of inspect's `Mounts`: Docker Engine API, MountPoint."""
+        volume = self.type == "volume"
+        return {
+            "Type": self.type,
+            **({"Name": self.name} if volume else {}),
+            "Source": self.source,
+            "Destination": self.destination,
+            **({"Driver": "local"} if volume else {}),
+            "Mode": self.mode,
+            "RW": self.writable,
+            "Propagation": self.propagation,
+        }
+
+    def to_oci(self) -> Json:
+        """The mount as OCI has it. `subpath` is a word of our own: runtime/mounts.py opens it below the source."""
+        if self.type == "tmpfs":
+            return tmpfs(self.destination, self.options)
+        options = ["rbind" if self.recursive else "bind", *([] if self.writable else ["ro"])]
+        made = {
+            "destination": self.destination,
+            "type": "bind",
+            "source": self.source,
+            "options": [*options, self.propagation or "rprivate"],
+        }
+        return {**made, "subpath": self.subpath} if self.subpath else made
 
 
-def mounts(host: Mapping[str, Any]) -> list[Json]:
-    """All mounts that HostConfig asks for by Binds and Mounts. Raises BadParameter, NotImplemented_."""
-    found = [_bind(text) for text in host.get("Binds") or ()]
-    found += [_mount(one) for one in host.get("Mounts") or ()]
-    _check_places(found)
-    return found
+def of(kept: Iterable[Mapping[str, Any]]) -> list[MountPoint]:
+    """The mount points that a record keeps."""
+    return [MountPoint(**one) for one in kept]
 
 
-def _bind(text: str) -> Json:
-    parts = text.split(":")
-    if not 2 <= len(parts) <= 3:
-        raise BadParameter(f"invalid volume specification: '{text}'")
-    words = [word for word in (parts[2].split(",") if len(parts) == 3 else []) if word]
-    for word in words:
-        if word not in (*ACCESS, *PROPAGATIONS, *HINTS):
-            raise BadParameter(f"invalid mode: {parts[2]}")
-    kept = ",".join(word for word in words if word not in HINTS)
-    source = os.path.normpath(parts[0])
-    try:
-        return spec.bind(":".join([source, parts[1], kept] if kept else [source, parts[1]]))
-    except ValueError as wrong:
-        raise BadParameter(str(wrong)) from wrong
+def in_order(mounts: Iterable[Json]) -> list[Json]:
+    """OCI mounts so that none hides another: what lies deeper comes later."""
+    return sorted(mounts, key=lambda one: one["destination"].rstrip("/").count("/"))
 
 
-def _mount(one: Mapping[str, Any]) -> Json:
-    kind, target, source = one.get("Type") or "", one.get("Target") or "", one.get("Source") or ""
-    if kind == "tmpfs":
-        return spec.tmpfs(target, _tmpfs_options(one))
-    if kind != "bind":
-        raise NotImplemented_(unserved(f"mounts of the type {kind or 'volume'} (HostConfig.Mounts)"))
-    if not source.startswith("/"):
-        raise BadParameter(f"invalid mount config for type \"bind\": invalid mount path: '{source}' must be absolute")
-    if not os.path.lexists(source):
-        raise BadParameter(f'invalid mount config for type "bind": bind source path does not exist: {source}')
-    propagation = (one.get("BindOptions") or {}).get("Propagation") or "rprivate"
-    return _bind(f"{source}:{target}:{'ro,' if one.get('ReadOnly') else ''}{propagation}")
+def make_sources(points: Iterable[MountPoint]) -> None:
+    """Make the folder that a bind shows, where it is missing, as Docker does. Raises OSError, ServerError."""
+    for point in points:
+        if point.type != "bind" or os.path.lexists(point.source):
+            continue
+        if not point.makes_source:
+            raise ServerError(
+                f'invalid mount config for type "bind": bind source path does not exist: {point.source}'
+            )
+        os.makedirs(point.source, exist_ok=True)
 
 
-def _tmpfs_options(one: Mapping[str, Any]) -> str:
-    options = one.get("TmpfsOptions") or {}
-    words = ["ro"] if one.get("ReadOnly") else []
-    if options.get("SizeBytes"):
-        words.append(f"size={options['SizeBytes']}")
-    if options.get("Mode"):
-        words.append(f"mode={options['Mode']:o}")
-    return ",".join(words)
+# --- tmpfs -------------------------------------------------------------------------------------------------------
+
+TMPFS_DEFAULTS = ("noexec", "nosuid", "nodev")
+
+# mount(8) and tmpfs(5); a word may be given with or without "no"
+TMPFS_FLAGS = frozenset("defaults ro rw suid dev exec sync async dirsync mand atime diratime relatime strictatime".split())
+TMPFS_VALUES = frozenset("size mode uid gid nr_inodes nr_blocks mpol".split())
 
 
-def _check_places(found: Sequence[Json]) -> None:
-    seen = set()
-    for one in found:
-        place = os.path.normpath(one["destination"])
-        if not place.startswith("/") or place == "/":
-            raise BadParameter(f"invalid volume specification: destination can't be '{one['destination']}'")
-        if place in seen:
-            raise BadParameter(f"Duplicate mount point: {place}")
-        seen.add(place)
+def tmpfs(path: str, options: str) -> Json:
+    """A tmpfs with Docker's defaults, which later words may undo."""
+    words = [*TMPFS_DEFAULTS, *(word for word in options.split(",") if word)]
+    return {"destination": path, "type": "tmpfs", "source": "tmpfs", "options": words}
 
 
-def check_volumes(asked: Mapping[str, Any], found: Sequence[Json], tmpfs: Mapping[str, str]) -> None:
-    """Refuse `Volumes` that no bind stands on: such a place would become a volume without a name."""
-    places = {os.path.normpath(one["destination"]) for one in found} | set(tmpfs)
-    for place in asked:
-        if os.path.normpath(place) not in places:
-            raise NotImplemented_(unserved(f"volumes ({place})"))
+def check_tmpfs(options: str) -> None:
+    """Whether these are words that a tmpfs knows. Raises ServerError, as Docker does at the start."""
+    for word in options.split(",") if options else ():
+        name, equals, _ = word.partition("=")
+        if name not in TMPFS_VALUES if equals else name.removeprefix("no") not in TMPFS_FLAGS:
+            raise ServerError(f'invalid tmpfs option ["{word}"]')
 
 
-def make_sources(found: Sequence[Json]) -> None:
-    """Make the folder that a bind shows, where it is missing, as Docker does. Raises OSError."""
-    for one in found:
-        if one["type"] == "bind" and not os.path.lexists(one["source"]):
-            os.makedirs(one["source"], exist_ok=True)
+def tmpfs_options(options: Mapping[str, Any], *, writable: bool) -> str:
+    """TmpfsOptions of `--mount type=tmpfs` as words of mount(8): a size in bytes, a mode in octal."""
+    words: Sequence[str] = (
+        "" if writable else "ro",
+        f"size={options['SizeBytes']}" if options.get("SizeBytes") else "",
+        f"mode={options['Mode']:o}" if options.get("Mode") else "",
+    )
+    return ",".join(word for word in words if word)

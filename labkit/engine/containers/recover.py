@@ -53,6 +53,8 @@ async def reconcile(engine: Engine) -> None:
     _load(engine)
     for container in engine.containers:
         await _settle(engine, container, tasks.get(container.id))
+        if container.attached and not container.state.has_process:
+            start.unplug(engine, container)  # reserved for a start that never came
     await _sweep(engine, tasks)
 
 

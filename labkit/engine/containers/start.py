@@ -69,6 +69,7 @@ async def run(engine: Engine, container: Container) -> None:
 
 async def _bring_up(engine: Engine, container: Container) -> None:
     attach.reserve(engine, container)
+    engine.containers.try_save(container)  # with its addresses, which nobody else may get, even if we die now
     config = prepare(engine, container)
     pid = await engine.shim.create(
         container.id,

@@ -97,6 +97,8 @@ def plug_in(engine: Engine, container: Container, pid: int) -> None:
     if not container.attached or "host" in container.attached:
         return
     gateway = way_out(container)
+    if gateway:
+        engine.networks.firewall.open_way()
     bridge.plug_in(engine.networks.link, pid, _cables(engine, container), gateway.gateway if gateway else "")
     write_hosts(engine, container)
     linking.tell_parents(engine, container, write_hosts)
@@ -189,6 +191,8 @@ def _connect_now(engine: Engine, container: Container, network: Network, asked: 
     stands = engine.networks.bridge_of(network)
     try:
         if endpoint.ip and stands:
+            if endpoint.gateway:
+                engine.networks.firewall.open_way()
             gateway = "" if had_way_out else endpoint.gateway
             bridge.plug_in(engine.networks.link, container.state.pid, [(endpoint, stands)], gateway)
     except OSError as refused:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +61,12 @@ def chain_name(owner: str) -> str:
 
 
 def _comment(owner: str) -> str:
-    return f'-m comment --comment "labkit {owner}"'
+    return f'-m comment --comment "{comment_text(owner)}"'
+
+
+def comment_text(owner: str) -> str:
+    """What tells that a rule is ours, and whose: the engine's state folder, as far as iptables can quote it."""
+    return "labkit " + re.sub(r"[^\w/.-]", "_", owner, flags=re.ASCII)[-200:]
 
 
 def filter_rules(network: Network, uplinks: Sequence[str]) -> Iterator[str]:
@@ -109,7 +115,7 @@ class Firewall:
     def __init__(self, owner: str, *, rootless: bool = False, run: Run = run) -> None:
         self.owner, self.chain = owner, chain_name(owner)
         self.warnings: list[str] = []
-        self._run, self._hooked = run, False
+        self._run, self._hooked, self._open = run, False, False
         self._usable = not rootless and shutil.which("iptables-restore") is not None
         if rootless:
             self._alone()
@@ -134,8 +140,6 @@ class Firewall:
         if failed:
             self._usable = False
             self._warn(f"iptables refused: {failed.splitlines()[0]}; {NO_COMMAND.partition(': ')[2]}")
-        elif any(network.external for network in networks):
-            self._switch_on()
 
     def _hook(self) -> str:
         """Enter our chains from the kernel's, once, before anybody else's rules."""
@@ -151,9 +155,13 @@ class Firewall:
         return ""
 
     def _entry(self, hook: str) -> list[str]:
-        return [hook, "-m", "comment", "--comment", f"labkit {self.owner}", "-j", self.chain]
+        return [hook, "-m", "comment", "--comment", comment_text(self.owner), "-j", self.chain]
 
-    def _switch_on(self) -> None:
+    def open_way(self) -> None:
+        """A container is about to need the way out: let this machine forward packets, if it doesn't yet."""
+        if self._open or not self._usable:
+            return
+        self._open = True
         try:
             with open(FORWARDING) as file:
                 if file.read(1) == "1":

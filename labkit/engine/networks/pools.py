@@ -10,7 +10,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
-ROUTES = "/proc/net/route"
+ROUTES = "/proc/thread-self/net/route"
+"""Of this thread: the first one may be on a visit in a container's network namespace just now."""
 
 POOLS = (
     *(IPv4Network(f"172.{n}.0.0/16") for n in range(31, 17, -1) if n != 28),

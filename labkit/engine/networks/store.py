@@ -14,7 +14,9 @@ import hashlib
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 from labkit.engine.containers import timestamps
@@ -71,7 +73,7 @@ class Networks:
             if made.id_of(name) not in made._by_id:
                 made._add(made._predefined(name))
         for network in made:
-            made._stand_up(network)
+            made._stand_up(made._moved(network))
         await made._write_rules()
         return made
 
@@ -88,8 +90,14 @@ class Networks:
 
     def _predefined(self, name: str) -> Network:
         network_id, driver = self.id_of(name), PREDEFINED[name]
-        if name != BRIDGE:
-            return Network(network_id, name, timestamps.now(), driver)
+        network = Network(network_id, name, timestamps.now(), driver)
+        if name == BRIDGE:
+            network = self._default_bridge(network)
+        if name != BRIDGE or network.plan:
+            write_json(self._path(network), record.to_json(network))
+        return network
+
+    def _default_bridge(self, network: Network) -> Network:
         # named after the state folder, so that two engines can stand side by side
         device = "lk" + hashlib.sha256(self._root.encode()).hexdigest()[:10]
         options = {f"{record.OPTION}bridge.default_bridge": "true", record.BRIDGE_NAME: device}
@@ -98,16 +106,30 @@ class Networks:
         except ServerError as full:
             self.error = f"no bridge network: {full.message}; {LONELY}"
             plan = None
-        network = Network(network_id, name, timestamps.now(), driver, device, plan, options=options)
-        if plan:
-            write_json(self._path(network), record.to_json(network))
-        return network
+        return replace(network, device=device, plan=plan, options=options)
 
     def _add(self, network: Network) -> None:
         self._by_id[network.id] = network
         self.members[network.id] = {}
         if network.plan:
             self._addresses[network.id] = network.plan.addresses()
+
+    def _moved(self, network: Network) -> Network:
+        """The network in another range, where somebody took its own while its bridge was down, and nobody chose it."""
+        plan = network.plan
+        if plan is None or network.device in _devices():
+            return network
+        taken = pools.destinations(pools.host_routes())
+        if not any(IPv4Network(plan.subnet).overlaps(other) for other in taken):
+            return network
+        if plan.by_hand:
+            log.warning("the subnet of the network %s, %s, is in use elsewhere", network.name, plan.subnet)
+            return network
+        network = replace(network, plan=ipam.automatic(self._taken()))
+        log.info("%s of the network %s is in use elsewhere: it moves", plan.subnet, network.name)
+        write_json(self._path(network), record.to_json(network))
+        self._add(network)
+        return network
 
     def _stand_up(self, network: Network) -> None:
         plan = network.plan
@@ -211,7 +233,7 @@ class Networks:
     def _build(self, network: Network) -> None:
         if network.plan is None:
             return
-        if network.device in {name for _, name in socket.if_nameindex()}:
+        if network.device in _devices():
             raise FileExistsError(f"a device {network.device} is there already, and is not ours to take")
         self._bridges[network.id] = bridge.stand_up(
             self.link, network.device, network.plan.gateway, network.plan.prefix, network.mtu
@@ -221,7 +243,7 @@ class Networks:
         if self._bridges.pop(network.id, None):
             bridge.take_down(self.link, network.device)
 
-    def _path(self, network: Network) -> Any:
+    def _path(self, network: Network) -> Path:
         return self._folder / f"{network.id}.json"
 
     async def remove(self, network: Network) -> None:
@@ -250,3 +272,8 @@ class Networks:
                     await self.remove(network)
                     removed.append(network)
         return removed
+
+
+def _devices() -> set[str]:
+    """The names of this machine's network devices."""
+    return {name for _, name in socket.if_nameindex()}

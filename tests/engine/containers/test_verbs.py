@@ -388,7 +388,7 @@ async def with_root(running):
 
 async def test_exec(fake, shim, with_root):
     one = execs.create(fake, with_root, {"Cmd": ["ls", "-l"]})
-    await execs.run(fake, with_root, one, tty=False)
+    await execs.run(fake, with_root, one)
     assert (one.running, one.pid) == (True, 5_000_000)
     shim.on_exit(with_root.id, one.id, 3, 0.0)
     assert execs.inspect(one)["ExitCode"] == 3
@@ -397,19 +397,19 @@ async def test_exec(fake, shim, with_root):
 
 async def test_exec_runs_once(fake, with_root):
     one = execs.create(fake, with_root, {"Cmd": "ls"})
-    await execs.run(fake, with_root, one, tty=False)
+    await execs.run(fake, with_root, one)
     with pytest.raises(Conflict, match="is already running"):
-        await execs.run(fake, with_root, one, tty=False)
+        await execs.run(fake, with_root, one)
     execs.ended(fake, with_root, one.id, 0)
     with pytest.raises(Conflict, match="has already run"):
-        await execs.run(fake, with_root, one, tty=False)
+        await execs.run(fake, with_root, one)
 
 
 async def test_exec_of_what_is_not_there(fake, shim, with_root):
     one = execs.create(fake, with_root, {"Cmd": ["nosuch"]})
     shim.fail_with = RuntimeFailed("executable file not found in $PATH")
     with pytest.raises(BadParameter, match=r'OCI runtime exec failed: .* exec: "nosuch": executable file not found'):
-        await execs.run(fake, with_root, one, tty=False)
+        await execs.run(fake, with_root, one)
     assert (one.running, one.exit_code) == (False, 127)
 
 
@@ -422,7 +422,7 @@ async def test_exec_needs_a_command_and_a_running_container(fake, with_root):
 
 async def test_the_end_of_the_container_ends_its_execs(fake, shim, with_root):
     one = execs.create(fake, with_root, {"Cmd": ["ls"]})
-    await execs.run(fake, with_root, one, tty=False)
+    await execs.run(fake, with_root, one)
     shim.ends(with_root.id)
     assert one.exit_code == 137
 

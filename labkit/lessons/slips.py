@@ -1,0 +1,44 @@
+"""What usually goes wrong in an exercise, and the hint that each slip gets: hints that react to what is there.
+
+A check that says "not yet" names the slip. `lesson.hint` looks at the engine first, and gives the hint for the slip
+that it finds, once; after that it goes on with the exercise's own three. None of them says the solution.
+"""
+
+SLIPS: dict[str, str] = {
+    # names
+    "misnamed": "Compare the name with the task's, letter by letter. A container can be renamed as it is; its object "
+    "has a method for that.",
+    "unnamed": "A container without a name of your choice gets one from Docker. The name is chosen when it is made, "
+    "and can be changed later.",
+    # how many
+    "too few": "One of those that were asked for is not there yet. List all containers: which name is missing?",
+    "too many": "There is more than was asked for. List all containers, the stopped ones too, and remove what does not "
+    "belong.",
+    # the life of a container
+    "not started": "Created is not started: so far it has no process. Making and starting are two steps, and one call "
+    "does both.",
+    "exited": "It ran and has ended: a container lives as long as its main process. Which command stays busy for a "
+    "while? Look at what the lesson's own long-lived containers run.",
+    "paused": "Its processes are frozen. What was paused can be let go on, by the opposite call.",
+    "still running": "Its main process is still at work, so nothing has ended yet. Choose a command that ends by itself.",
+    "still there": "Stopped is not deleted. Look at the list of all containers, not only of those that run.",
+    "gone": "It is not there any more, and what you could ask it went with it. Who removed it? Look at your call's "
+    "arguments.",
+    "never ran": "It was made and removed without a start in between. The task wants to see it run.",
+    "wrong code": "A container ends with the exit code of its main process. Which command ends with a code that you "
+    "choose?",
+    # images
+    "wrong image": "A container keeps the image that it was made from. Remove it, and make it anew from the one that "
+    "the task names.",
+    "no image": "The image that this exercise builds on is not there. Run the lesson's cells above from the top.",
+    "wrong layers": "Count the layers of both images, and compare them from the bottom up. Which container was "
+    "committed, and from which image did that one come?",
+    # files and layers
+    "nothing changed": "Its read-write layer is empty, or does not hold what was asked for. Did the command inside "
+    "succeed? Its exit code says so.",
+    "too much changed": "There is more in its read-write layer than was asked for. `docker diff` lists it. A fresh "
+    "container has a fresh layer.",
+    "wrong place": "The right thing in the wrong place. Compare the whole path with the task's, from the first slash.",
+    "wrong kind": "Look at the letter in front of the path in `docker diff`: was it to be A, C or D?",
+    "wrong content": "The file is where it should be. Now read it in the container, and compare with what was asked.",
+}
