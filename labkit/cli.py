@@ -1,10 +1,10 @@
-"""The command `labkit`: the embedded engine, the doctor, and cleaning up.
+"""The command `labkit`: the embedded engine, the doctor, a learner's progress, a process in a container, cleaning up.
 
 Each command is a row of `COMMANDS`: its words, what it does, its options and the function that answers. An answer
 is data; here it is printed, as sentences or, with --json, as one JSON document. Errors are one paragraph on stderr.
 
 Exit status: 0 done, 1 an error, or the doctor found no engine, 2 a mistake on the command line, 3 `engine status`
-found no engine.
+found no engine; of `labkit exec` it is the command's own.
 """
 
 import argparse
@@ -13,39 +13,29 @@ import json
 import os
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import docker
 from docker.errors import DockerException
 
-from labkit import __version__
+from labkit import __version__, cli_engine, cli_lessons
 from labkit import clean as cleaning
+from labkit.cli_answer import Answer
 from labkit.connect import EMBEDDED, Connection, find
 from labkit.engine import control
-from labkit.engine.state import default_socket, default_state
 from labkit.errors import LabkitError
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command found: a JSON document, the same in words, and the exit status."""
-
-    data: Any
-    text: str
-    status: int = 0
 
 
 @dataclass(frozen=True)
 class Option:
     """One option of a command, as argparse wants it."""
 
-    flag: str
+    flag: str  # without dashes: a word that must be there
     help: str
     kind: Callable[[str], Any] | None = None  # None: a switch without a value
+    nargs: str | None = None
+    dest: str | None = None  # under which name the function finds it, if not its own
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def show(text: str, status: int) -> int:
     """Print the answer. A reader who has seen enough (`| head`) is no error."""
     try:
-        print(text, flush=True)
+        print(text, end="\n" if text else "", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
     return status
@@ -73,82 +63,6 @@ def show(text: str, status: int) -> int:
 def paragraph(text: str) -> str:
     """A message folded for a terminal; words that must be copied whole (paths, commands) are not broken."""
     return textwrap.fill(text, width=100, break_long_words=False, break_on_hyphens=False)
-
-
-# --- engine ------------------------------------------------------------------------------------------------------
-
-
-def engine_serve(options: argparse.Namespace) -> Answer:
-    """This process becomes the engine, so whoever supervises us supervises it."""
-    sys.stdout.flush()
-    command = [sys.executable, "-m", "labkit.engine"]
-    os.execv(sys.executable, [*command, "--socket", str(_socket(options)), "--state", str(_state(options))])
-
-
-def engine_start(options: argparse.Namespace) -> Answer:
-    def on_slow() -> None:
-        print("starting labkit's embedded engine…", file=sys.stderr, flush=True)
-
-    running = control.start(_state(options), _socket(options), on_slow)
-    return Answer(describe(running), f"{status_text(running)}\nexport DOCKER_HOST=unix://{running.socket}")
-
-
-def engine_status(options: argparse.Namespace) -> Answer:
-    running = control.find(_state(options))
-    if running is None:
-        text = f"No engine runs on the state folder {_state(options)}. `labkit engine start` starts one."
-        return Answer({"running": False, "state": str(_state(options))}, text, status=3)
-    return Answer(describe(running), status_text(running))
-
-
-def engine_stop(options: argparse.Namespace) -> Answer:
-    """The API process alone; with --all its containers and the shim that holds them."""
-    state = _state(options)
-    running = control.find(state)
-    if running is None and options.all and control.shim(state):
-        running = control.start(state, _socket(options))  # containers run on without it: only it can stop them
-    if running is None:
-        return Answer({"stopped": False, "containers": []}, f"No engine runs on the state folder {state}.")
-    names = stop_containers(running) if options.all else []
-    control.stop(running)
-    if options.all:
-        control.stop_shim(state)
-    told = f" and {cleaning.counted(len(names), 'container')}: {', '.join(names)}" if names else ""
-    left = "" if options.all else " Its containers run on; `labkit engine start` serves them again."
-    return Answer({"stopped": True, "containers": names}, f"Stopped the engine (pid {running.pid}){told}.{left}")
-
-
-def stop_containers(running: control.Running) -> list[str]:
-    """Stop each running container: SIGTERM, and SIGKILL two seconds later. Their layers and logs stay."""
-    with contextlib.closing(docker.DockerClient(f"unix://{running.socket}")) as client:
-        containers = client.containers.list()
-        for container in containers:
-            container.stop(timeout=2)
-    return [container.name or container.short_id for container in containers]
-
-
-def describe(running: control.Running) -> dict[str, Any]:
-    """A running engine as plain data for --json."""
-    address = f"unix://{running.socket}"
-    facts = {"pid": running.pid, "socket": str(running.socket), "state": str(running.state)}
-    return {"running": True, "docker_host": address, **facts, "since": running.since}
-
-
-def status_text(running: control.Running) -> str:
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(running.since))
-    where = f"Its socket is {running.socket}, its files are in {running.state}."
-    return f"The engine runs (pid {running.pid}, since {since}).\n{where}"
-
-
-def _state(options: argparse.Namespace) -> Path:
-    return Path(options.state or default_state()).absolute()
-
-
-def _socket(options: argparse.Namespace) -> Path:
-    """--socket; else beside a --state that was named; else the usual place."""
-    if getattr(options, "socket", None):
-        return Path(options.socket).absolute()
-    return _state(options) / "run" / "engine.sock" if options.state else default_socket()
 
 
 # --- doctor and clean --------------------------------------------------------------------------------------------
@@ -196,27 +110,27 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], Callable[[argparse.Namespace
         "engine serve",
         "Run the engine in the foreground until Ctrl-C or SIGTERM; its containers outlive it.",
         (SOCKET, STATE),
-        engine_serve,
+        cli_engine.serve,
     ),
     (
         "engine start",
         "Start the engine in the background, unless it runs; print its socket and the DOCKER_HOST to set. "
         "Its messages go to engine.log in the state folder.",
         (SOCKET, STATE, JSON),
-        engine_start,
+        cli_engine.start,
     ),
     (
         "engine status",
         "Say whether the engine runs, with its pid and socket. Exit status 3 when it does not.",
         (STATE, JSON),
-        engine_status,
+        cli_engine.status,
     ),
     (
         "engine stop",
         "Stop the engine. Its containers run on, and the next `engine start` serves them again; "
         "with --all they are stopped too (not removed: `labkit clean` removes).",
         (Option("--all", "stop the engine's containers as well"), STATE, JSON),
-        engine_stop,
+        cli_engine.stop,
     ),
     (
         "doctor",
@@ -224,6 +138,32 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], Callable[[argparse.Namespace
         "a lesson would find no engine.",
         (JSON,),
         doctor,
+    ),
+    (
+        "progress",
+        "Say which exercises you have passed, in every lesson, and what comes next. It is kept in one file on this "
+        "machine, and --json names it.",
+        (JSON,),
+        cli_lessons.progress,
+    ),
+    (
+        "reset",
+        "Forget what you did in one lesson: guesses, exercises, hints, answers, and the words drawn for you.",
+        (Option("lesson", "the lesson's number, such as 01", str), JSON),
+        cli_lessons.reset,
+    ),
+    (
+        "exec",
+        "Run a command in a container, as `docker exec` does, on the engine that a lesson would use. "
+        "Exit status: the command's.",
+        (
+            Option("-i", "give it what is typed here", dest="interactive"),
+            Option("-t", "give it a terminal", dest="tty"),
+            Option("--host", "use the engine at this address, as `docker -H` takes it", str),
+            Option("container", "the container's name or id", str),
+            Option("command", "the command and its arguments (default: sh)", str, nargs="..."),
+        ),
+        cli_lessons.exec_,
     ),
     (
         "clean",
@@ -250,9 +190,8 @@ def parser() -> argparse.ArgumentParser:
         group, _, name = words.rpartition(" ")
         command = groups[group].add_parser(name, help=purpose.partition(".")[0] + ".", description=purpose)
         for option in options:
-            if option.kind is None:
-                command.add_argument(option.flag, action="store_true", help=option.help)
-            else:
-                command.add_argument(option.flag, type=option.kind, help=option.help)
+            how: dict[str, Any] = {"type": option.kind} if option.kind else {"action": "store_true"}
+            how |= {key: value for key in ("nargs", "dest") if (value := getattr(option, key))}
+            command.add_argument(option.flag, help=option.help, **how)
         command.set_defaults(run=run)
     return top

@@ -48,8 +48,8 @@ IN_MODIFY, IN_MOVE_SELF, IN_DELETE_SELF, IN_CLOEXEC, IN_NONBLOCK = 0x2, 0x800, 0
 
 # Calls that glibc does not wrap, by number (arch/x86/entry/syscalls, include/uapi/asm-generic/unistd.h).
 _NUMBERS = {
-    "x86_64": {"pivot_root": 155, "seccomp": 317, "bpf": 321, "capset": 126, "keyctl": 250},
-    "aarch64": {"pivot_root": 41, "seccomp": 277, "bpf": 280, "capset": 91, "keyctl": 219},
+    "x86_64": {"pivot_root": 155, "seccomp": 317, "bpf": 321, "capset": 126, "keyctl": 250, "finit_module": 313},
+    "aarch64": {"pivot_root": 41, "seccomp": 277, "bpf": 280, "capset": 91, "keyctl": 219, "finit_module": 273},
 }
 _SINCE_5_0 = {"clone3": 435, "close_range": 436, "openat2": 437}  # new calls have one number everywhere
 _NR = {**_NUMBERS.get(platform.machine(), {}), **_SINCE_5_0}
@@ -217,6 +217,11 @@ def inotify_init(flags: int = IN_CLOEXEC | IN_NONBLOCK) -> int:
 def inotify_add_watch(fd: int, path: Path, mask: int) -> int:
     """Ask to be told of changes to a path; returns the watch descriptor: inotify_add_watch(2)."""
     return _check(_libc.inotify_add_watch(fd, os.fsencode(path), mask), "inotify_add_watch", fd, path, hex(mask))
+
+
+def finit_module(fd: int, parameters: str = "", flags: int = 0) -> None:
+    """Load a kernel module from an open file: finit_module(2). EEXIST where it is loaded or built in."""
+    _check(_syscall("finit_module", fd, parameters.encode(), flags), "finit_module", fd, parameters, flags)
 
 
 @contextmanager

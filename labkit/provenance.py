@@ -49,6 +49,19 @@ class Origin:
     hidden: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Step:
+    """One layer on the kernel's way down to a path: what it holds there ("file", "whiteout" or "nothing").
+
+    `layer` counts from 1 at the bottom; None is the container's own. A step that is not `reached` lies below the one
+    that ended the search: what it holds is covered.
+    """
+
+    layer: int | None
+    holds: str
+    reached: bool = True
+
+
 # --- pure -----------------------------------------------------------------------------------------
 
 
@@ -109,6 +122,23 @@ def origin_in_container(
     if any(kinds.get(p) == "deleted" for p in (path, *parents(path))):
         return Origin("deleted", None, covered)
     return below
+
+
+def walk(path: str, layers: Sequence[LayerFiles], changes: Iterable[tuple[str, str]]) -> tuple[Step, ...]:
+    """How the kernel looks for `path` in a container: its own layer first, then the image's from the top down."""
+    path = follow_links(normal(path), layers)
+    kinds = dict(changes)
+    whiteout = any(kinds.get(p) == "deleted" for p in (path, *parents(path)))
+    own = "file" if kinds.get(path) in ("added", "changed") else "whiteout" if whiteout else "nothing"
+    below = [
+        (number, "file" if path in layer.paths else "whiteout" if layer.hides(path) else "nothing")
+        for number, layer in reversed(list(enumerate(layers, start=1)))
+    ]
+    steps, reached = [], True
+    for number, holds in [(None, own), *below]:
+        steps.append(Step(number, holds, reached))
+        reached = reached and holds == "nothing"
+    return tuple(steps)
 
 
 def follow_links(path: str, layers: Sequence[LayerFiles]) -> str:

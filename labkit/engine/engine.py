@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labkit.engine.networks.store import Networks
     from labkit.engine.shim.client import Shim
     from labkit.engine.userns import Ids
+    from labkit.engine.volumes.store import Volumes
 
 VERSION = "0.1.0"
 NAME = "labkit engine"
@@ -36,6 +37,7 @@ class Engine:
     warnings: list[str] = field(default_factory=list)
     networks: Networks = field(init=False)
     containers: Containers = field(init=False)
+    volumes: Volumes = field(init=False)
 
     def publish(self, type_: str, action: str, id_: str, attributes: Mapping[str, Any] | None = None) -> None:
         """Tell an event (Docker wants every attribute to be a string)."""

@@ -25,14 +25,18 @@ from labkit import linux
 from labkit.engine import userns
 from labkit.engine.errors import EngineError, StateError
 from labkit.engine.networks.outside import Outside
+from labkit.engine.networks.upstream import MakeSocket
 from labkit.engine.state import State, default_run, default_socket, default_state
 from labkit.runtime.create import RuntimeFailed
 
 log = logging.getLogger("labkit.engine")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the engine until SIGTERM or SIGINT. The exit status: 0, or 1 when it could not start."""
+def main(arguments: Sequence[str] | None = None, make_socket: MakeSocket = make_socket) -> int:
+    """Run the engine until SIGTERM or SIGINT. The exit status: 0, or 1 when it could not start.
+
+    `make_socket` makes the sockets of published ports, where the engine's own network is not the machine's.
+    """
     options = parse(arguments)
     logging.basicConfig(
         stream=sys.stderr,
@@ -44,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state.lock()
         outside = Outside() if os.geteuid() != 0 else None  # before we go, as it is to stay
         ids = enter_namespaces(state)
-        asyncio.run(serve(state, options.socket, ids, outside, options.ready_fd))
+        sockets = outside.socket if outside else make_socket
+        asyncio.run(serve(state, options.socket, ids, sockets, options.ready_fd))
     except (EngineError, RuntimeFailed, OSError) as error:
         log.error("the engine cannot start: %s", error)
         return 1
@@ -108,7 +113,7 @@ def live_shim(state: State) -> int | None:
 # ---- the engine
 
 
-async def serve(state: State, socket: Path, ids: userns.Ids | None, outside: Outside | None, ready_fd: int) -> None:
+async def serve(state: State, socket: Path, ids: userns.Ids | None, sockets: MakeSocket, ready_fd: int) -> None:
     """Set the engine up, serve until told to stop, leave the containers running."""
     # imported here, so that a refusal above costs no second of waiting
     from labkit.engine.api import server
@@ -120,6 +125,7 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, outside: Out
     from labkit.engine.networks.firewall import Firewall
     from labkit.engine.networks.store import Networks
     from labkit.engine.shim.client import Shim
+    from labkit.engine.volumes.store import Volumes
 
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -133,9 +139,10 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, outside: Out
     images.sweep()
     shim = await Shim.connect(state.root)
     firewall = Firewall(str(state.root), rootless=ids is not None)
-    networks = await Networks.load(state, firewall, outside.socket if outside else make_socket)
+    networks = await Networks.load(state, firewall, sockets)
     engine = Engine(state, Events(), driver, images, shim, ids, state.id(), warnings(ids))
     engine.networks = networks
+    engine.volumes = Volumes(engine)
     engine.containers = Containers(engine)
     await engine.containers.reconcile()
 

@@ -1,171 +1,18 @@
 """Lesson 02, Images and layers (claims C16, C17, C18 and C20): what may be guessed, tried and asked in it."""
 
-from collections.abc import Mapping
-
-from docker.models.containers import Container
-from docker.models.images import Image
-
-from labkit.lessons.evidence import ADDED, CHANGED, DELETED, Evidence, is_from
-from labkit.lessons.material import (
-    Choice,
-    Exercise,
-    Material,
-    Outcome,
-    Prediction,
-    Question,
-    not_tried,
-    not_yet,
-    passed,
+from labkit.lessons.checks_02 import (
+    ADD,
+    BAKED,
+    HIDE,
+    MINE,
+    NOTES,
+    THREE,
+    add_a_file,
+    hide_a_file,
+    third_layer,
+    three_views,
 )
-from labkit.provenance import image_files
-
-NOTES = "lab02-notes"  # the image that the lesson makes, with a second layer that holds /notes
-HELLO, KEEP, OLD, MINE = "/notes/hello.txt", "/notes/keep.txt", "/notes/old.txt", "/notes/mine.txt"
-ADD, HIDE, BAKED = "lab02-add", "lab02-hide", "lab02-mine"
-THREE = ("lab02-one", "lab02-two", "lab02-three")
-
-# the parts of the notebook that a message sends back to
-MAKE, COPY_UP, NEW = "Make an image with two layers", "Change a file: copy-up", "Add a file"
-DELETE, OWN, COMMIT = "Delete a file: a whiteout", "To each its own changes", "A layer becomes part of an image"
-
-
-def _wrong_image(evidence: Evidence, container: Container) -> str | None:
-    """What to say when a container does not come from the lesson's image, or the image itself is missing."""
-    image = evidence.image(NOTES)
-    if image is None:
-        return f"there is no image {NOTES}: the lesson makes it near its beginning"
-    if is_from(container, image):
-        return None
-    return f"{container.name} was made from {container.attrs['Config']['Image']}, which is not {NOTES}"
-
-
-def _missing(evidence: Evidence, name: str, expected: str, look: str) -> Outcome:
-    """No container of that name: a slip in the name, or nothing tried."""
-    if odd := evidence.stranger([name]):
-        return not_yet(f"a container called {odd}", f"the name {name}, letter by letter", look)
-    image = evidence.image(NOTES)
-    if image and any(is_from(container, image) for container in evidence.unnamed()):
-        return not_yet(f"a container from {NOTES} under a name that Docker made up", f"the name {name}", look)
-    return not_tried(f"no container is called {name}", expected, look)
-
-
-def own_changes(changes: Mapping[str, str]) -> dict[str, str]:
-    """The changes without the folders that `docker diff` lists only because something in them changed."""
-    return {
-        path: kind
-        for path, kind in changes.items()
-        if not (kind == CHANGED and any(other.startswith(path + "/") for other in changes))
-    }
-
-
-def _listed(changes: Mapping[str, str]) -> str:
-    return ", ".join(f"{kind} {path}" for path, kind in sorted(changes.items())) or "nothing"
-
-
-# --- add-a-file -----------------------------------------------------------------------------------
-
-
-def add_a_file(evidence: Evidence) -> Outcome:
-    """A container whose read-write layer holds one new file and nothing else."""
-    expected = f"{ADD}, made from {NOTES}, with {MINE} added and nothing else changed"
-    container = evidence.container(ADD)
-    if container is None:
-        return _missing(evidence, ADD, expected, NEW)
-    if wrong := _wrong_image(evidence, container):
-        return not_yet(wrong, expected, MAKE)
-    changes = own_changes(evidence.changes(container))
-    if changes == {MINE: ADDED}:
-        return passed(f"{ADD} has added {MINE}; its image has no such file")
-    if MINE in changes:
-        return not_yet(f"{MINE} is there, among other changes: {_listed(changes)}", expected, NEW)
-    elsewhere = next((path for path in changes if path.endswith("/mine.txt")), None)
-    if elsewhere:
-        return not_yet(f"the right file in another place: {elsewhere}", expected, NEW)
-    return not_yet(f"{ADD} is there, and has changed {_listed(changes)}", expected, NEW)
-
-
-# --- hide-a-file ----------------------------------------------------------------------------------
-
-
-def hide_a_file(evidence: Evidence) -> Outcome:
-    """A file of the image, deleted in one container: a whiteout, and nothing more."""
-    expected = f"{HIDE}, made from {NOTES}, with {OLD} deleted and nothing else changed"
-    container = evidence.container(HIDE)
-    if container is None:
-        return _missing(evidence, HIDE, expected, DELETE)
-    if wrong := _wrong_image(evidence, container):
-        return not_yet(wrong, expected, MAKE)
-    changes = own_changes(evidence.changes(container))
-    if changes == {OLD: DELETED}:
-        return passed(f"{OLD} is hidden in {HIDE}; the image has it still")
-    if changes.get("/notes") == DELETED:
-        return not_yet("the whole folder /notes is deleted, with the files that should stay", expected, DELETE)
-    if changes.get(OLD) == CHANGED:
-        return not_yet(f"{OLD} was changed; it is still in the folder", expected, DELETE)
-    if OLD in changes:
-        return not_yet(f"{OLD} is deleted, among other changes: {_listed(changes)}", expected, DELETE)
-    return not_yet(f"{HIDE} still has {OLD}; it has changed {_listed(changes)}", expected, DELETE)
-
-
-# --- three-views ----------------------------------------------------------------------------------
-
-
-def three_views(evidence: Evidence) -> Outcome:
-    """One path, one image, three containers, three contents."""
-    expected = f"{HELLO} different in {THREE[0]} and {THREE[1]}, and as in the image in {THREE[2]}"
-    found = {name: container for name in THREE if (container := evidence.container(name))}
-    if not found:
-        return _missing(evidence, THREE[0], expected, OWN)
-    for container in found.values():
-        if wrong := _wrong_image(evidence, container):
-            return not_yet(wrong, expected, MAKE)
-    absent = [name for name in THREE if name not in found]
-    if absent:
-        return not_yet(f"{' and '.join(found)} made, {' and '.join(absent)} missing", expected, OWN)
-    one, two, three = (evidence.file(found[name], HELLO) for name in THREE)
-    touched = [name for name in THREE if HELLO in evidence.changes(found[name])]
-    if THREE[2] in touched:
-        return not_yet(f"{THREE[2]} has a copy of its own of {HELLO}: it is no longer the image's", expected, COPY_UP)
-    if one is None or two is None:
-        return not_yet(f"{HELLO} is deleted in {THREE[0] if one is None else THREE[1]}", expected, OWN)
-    if untouched := [name for name in THREE[:2] if name not in touched]:
-        return not_yet(f"{' and '.join(untouched)} still reads the image's {HELLO}", expected, COPY_UP)
-    if one == two or three in (one, two):
-        return not_yet(f"{HELLO} was written, and two of the three contents are the same", expected, OWN)
-    return passed(f"{HELLO} reads differently in all three, and the image never changed")
-
-
-# --- third-layer ----------------------------------------------------------------------------------
-
-
-def third_layer(evidence: Evidence) -> Outcome:
-    """An image made on top of the lesson's: its layers, and one more that holds the new file."""
-    expected = f"an image {BAKED}: the two layers of {NOTES} and a third, with {MINE}"
-    base, baked = evidence.image(NOTES), evidence.image(BAKED)
-    if base is None:
-        return not_yet(f"there is no image {NOTES}: the lesson makes it near its beginning", expected, MAKE)
-    if len(_layers(base)) != 2:
-        return not_yet(f"the name {NOTES} now stands for another image. Run the lesson again", expected, MAKE)
-    if baked is None:
-        return not_tried(f"no image is called {BAKED}", expected, COMMIT)
-    if _layers(baked) == _layers(base):
-        return not_yet(f"{BAKED} has the same layers as {NOTES}: its container had changed nothing", expected, NEW)
-    if _layers(baked)[:2] != _layers(base):
-        return not_yet(f"{BAKED} does not stand on {NOTES}: its lower layers are others", expected, MAKE)
-    if len(_layers(baked)) > 3:
-        return not_yet(f"{BAKED} has {len(_layers(baked))} layers: it was committed in several steps", expected, COMMIT)
-    files = image_files(evidence.client, baked.id or "") or ()
-    if not files or MINE not in files[-1].paths:
-        return not_yet(f"{BAKED} has a third layer, and {MINE} is not in it", expected, NEW)
-    return passed(f"{BAKED} is {NOTES} and one layer more; {NOTES} itself has still two")
-
-
-def _layers(image: Image) -> list[str]:
-    digests: list[str] = image.attrs["RootFS"]["Layers"]
-    return digests
-
-
-# --- the whole lesson -----------------------------------------------------------------------------
+from labkit.lessons.material import Choice, Exercise, Material, Parameter, Prediction, Question
 
 LESSON = Material(
     number="02",
@@ -219,6 +66,7 @@ LESSON = Material(
                 "`exec_run` runs a command inside. For `>` you need a shell: a list of `sh`, `-c` and the line.",
                 "`container.diff()` shows what the container changed. Too much there? Remove it and start afresh.",
             ),
+            since=2,
         ),
         Exercise(
             "hide-a-file",
@@ -251,6 +99,8 @@ LESSON = Material(
             ),
         ),
     ),
+    parameters=(Parameter("word", ("amber", "cedar", "comet", "fjord", "heron", "lotus", "maple", "otter", "quartz")),),
+    version=2,
     questions=(
         Question(
             "who-changes",

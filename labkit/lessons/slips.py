@@ -20,7 +20,7 @@ SLIPS: dict[str, str] = {
     "exited": "It ran and has ended: a container lives as long as its main process. Which command stays busy for a "
     "while? Look at what the lesson's own long-lived containers run.",
     "paused": "Its processes are frozen. What was paused can be let go on, by the opposite call.",
-    "still running": "Its main process is still at work, so nothing has ended yet. Choose a command that ends by itself.",
+    "still running": "Its main process is still at work, so nothing has ended. Choose a command that ends by itself.",
     "still there": "Stopped is not deleted. Look at the list of all containers, not only of those that run.",
     "gone": "It is not there any more, and what you could ask it went with it. Who removed it? Look at your call's "
     "arguments.",

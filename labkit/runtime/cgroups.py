@@ -42,6 +42,7 @@ def settings(resources: dict[str, Any], *, v2: bool) -> list[Setting]:
     """OCI `linux.resources` as files to write. Pure; 0 and None mean "not asked for"."""
     memory, cpu, pids = (resources.get(part) or {} for part in ("memory", "cpu", "pids"))
     limit, swap = memory.get("limit") or 0, memory.get("swap") or 0
+    soft, swappiness = memory.get("reservation") or 0, memory.get("swappiness")
     quota, period, shares = cpu.get("quota") or 0, cpu.get("period") or 100_000, cpu.get("shares") or 0
     most = pids.get("limit") or 0
     if v2:
@@ -49,6 +50,7 @@ def settings(resources: dict[str, Any], *, v2: bool) -> list[Setting]:
             (limit, "memory", "memory.max", _or_max(limit)),
             # version 1 counts memory and swap together, version 2 swap alone
             (swap, "memory", "memory.swap.max", "max" if swap < 0 else str(max(swap - limit, 0))),
+            (soft, "memory", "memory.low", str(soft)),
             (quota, "cpu", "cpu.max", f"{_or_max(quota)} {period}"),
             (shares, "cpu", "cpu.weight", str(1 + (max(shares, 2) - 2) * 9999 // 262142)),
             (most, "pids", "pids.max", _or_max(most)),
@@ -57,9 +59,14 @@ def settings(resources: dict[str, Any], *, v2: bool) -> list[Setting]:
         rows = [
             (limit, "memory", "memory.limit_in_bytes", str(limit)),
             (swap, "memory", "memory.memsw.limit_in_bytes", str(swap)),
+            (soft, "memory", "memory.soft_limit_in_bytes", str(soft)),
+            (swappiness is not None, "memory", "memory.swappiness", str(swappiness)),
+            (memory.get("disableOOMKiller"), "memory", "memory.oom_control", "1"),
             (quota, "cpu", "cpu.cfs_period_us", str(period)),
             (quota, "cpu", "cpu.cfs_quota_us", str(quota)),
             (shares, "cpu", "cpu.shares", str(shares)),
+            (cpu.get("realtimePeriod"), "cpu", "cpu.rt_period_us", str(cpu.get("realtimePeriod"))),
+            (cpu.get("realtimeRuntime"), "cpu", "cpu.rt_runtime_us", str(cpu.get("realtimeRuntime"))),
             (most, "pids", "pids.max", _or_max(most)),
         ]
     rows += [
@@ -93,6 +100,12 @@ def missing(resources: dict[str, Any]) -> list[str]:
     trees = hierarchies()
     wanted = {s.controller for s in settings(resources, v2=True)}
     return sorted(c for c in wanted if not _writable(trees, c))
+
+
+def has_v1(controller: str, file: str) -> bool:
+    """Whether a version 1 hierarchy has this controller with this file: some settings are not in version 2."""
+    place = hierarchies().v1.get(controller)
+    return place is not None and os.path.exists(f"{place}/{file}")
 
 
 def _writable(trees: Hierarchies, controller: str) -> bool:

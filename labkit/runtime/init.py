@@ -12,6 +12,7 @@ import array  # noqa: F401  socket.send_fds imports it when it is called: then i
 import fcntl
 import os
 import socket
+import stat
 import struct
 import sys
 import termios
@@ -121,19 +122,33 @@ def build_tree(init: Init) -> None:
 
 def _make_devices(root: int, extra: Any) -> None:
     os.umask(0)
-    for name, major, minor in (
-        *DEVICES,
-        *((d["path"].removeprefix("/dev/"), d["major"], d["minor"]) for d in extra),
-    ):
-        try:
-            os.mknod(f"dev/{name}", 0o20666, os.makedev(major, minor), dir_fd=root)
-        except PermissionError:  # in a user namespace: show the host's node instead
-            bind = {"type": "bind", "source": f"/dev/{name}", "destination": f"/dev/{name}", "options": ["bind"]}
-            mounts.mount_all(root, [bind])
+    for name, major, minor in DEVICES:
+        _make_device(root, {"path": f"/dev/{name}", "major": major, "minor": minor})
+    for device in extra:
+        _make_device(root, device)
     for target, link in DEV_LINKS:
         with suppress(FileExistsError):
             os.symlink(target, link, dir_fd=root)
     os.umask(0o022)
+
+
+def _make_device(root: int, device: dict[str, Any]) -> None:
+    """One of OCI `linux.devices`: a node, or, in a user namespace, which may not make nodes, the host's node shown."""
+    path = device["path"]
+    above, _, name = path.rpartition("/")
+    kind = stat.S_IFBLK if device.get("type") == "b" else stat.S_IFCHR
+    folder = mounts.open_place(root, above)
+    try:
+        number = os.makedev(device["major"], device["minor"])
+        os.mknod(name, kind | device.get("fileMode", 0o666), number, dir_fd=folder)
+        if device.get("uid") or device.get("gid"):
+            os.chown(name, device.get("uid", 0), device.get("gid", 0), dir_fd=folder, follow_symlinks=False)
+    except FileExistsError:
+        return  # the image's own, or made at the last start
+    except PermissionError:
+        mounts.mount_all(root, [{"type": "bind", "source": path, "destination": path, "options": ["bind"]}])
+    finally:
+        os.close(folder)
 
 
 def use_terminal(process: Process, sync: socket.socket, console: str | None = None) -> None:

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit import linux
@@ -55,6 +55,7 @@ class MountCall:
     flags: int
     data: str | None
     propagation: int
+    subpath: str = ""
 
 
 def mount_call(mount: dict[str, Any]) -> MountCall:
@@ -69,9 +70,8 @@ def mount_call(mount: dict[str, Any]) -> MountCall:
         else:
             data.append(option)
     fstype = "cgroup2" if mount.get("type") == "cgroup" else mount.get("type", "none")
-    return MountCall(
-        mount.get("source", fstype), mount["destination"], fstype, flags, ",".join(data) or None, propagation
-    )
+    source, words = mount.get("source", fstype), ",".join(data) or None
+    return MountCall(source, mount["destination"], fstype, flags, words, propagation, mount.get("subpath", ""))
 
 
 def mount_rootfs(mounts: Sequence[dict[str, Any]], path: str) -> int:
@@ -91,11 +91,30 @@ def mount_all(root: int, mounts: Sequence[dict[str, Any]]) -> None:
     for mount in mounts:
         call = mount_call(mount)
         try:
-            _mount_on(root, call)
+            with _source(call) as source:
+                _mount_on(root, replace(call, source=source))
         except OSError as refusal:
             # A kernel tree that a nested or rootless place refuses is left out only where the config says so.
             if "optional" not in (mount.get("annotations") or ()):
                 raise OSError(refusal.errno, f"{call.target}: {refusal.strerror}") from refusal
+
+
+@contextmanager
+def _source(call: MountCall) -> Iterator[str]:
+    """Where a mount comes from. A part of a folder is opened beneath it: no link in there leads the mount out of it."""
+    if not call.subpath:
+        yield call.source
+        return
+    folder = os.open(call.source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        inside = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
+        part = linux.openat2(folder, call.subpath, os.O_PATH, resolve=inside)
+    finally:
+        os.close(folder)
+    try:
+        yield f"/proc/self/fd/{part}"
+    finally:
+        os.close(part)
 
 
 def _mount_on(root: int, call: MountCall) -> None:

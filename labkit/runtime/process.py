@@ -42,6 +42,7 @@ class Process:
     terminal: bool
     console_size: tuple[int, int] | None
     seccomp: bytes | None
+    oom_score_adj: int = 0
 
 
 def prepare(process: dict[str, Any], seccomp: bytes | None) -> Process:
@@ -65,6 +66,7 @@ def prepare(process: dict[str, Any], seccomp: bytes | None) -> Process:
         terminal=bool(process.get("terminal")),
         console_size=(size["height"], size["width"]) if size else None,
         seccomp=seccomp,
+        oom_score_adj=process.get("oomScoreAdj") or 0,
     )
 
 
@@ -99,6 +101,8 @@ def become(process: Process) -> NoReturn:
     """Turn the calling process into the container's. Raises OSError with the step that failed; else never returns."""
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; a program expects their default: signal(7)
         signal.signal(ignored, signal.SIG_DFL)
+    if process.oom_score_adj:
+        _write("/proc/self/oom_score_adj", process.oom_score_adj)
     for number, soft, hard in process.rlimits:
         resource.setrlimit(number, (soft, hard))
     if process.no_new_privileges:
@@ -121,6 +125,14 @@ def become(process: Process) -> NoReturn:
         linux.seccomp_set_mode_filter(process.seccomp)
     linux.close_range(3, 2**32 - 1, linux.CLOSE_RANGE_CLOEXEC)
     execute(process.args, process.env)
+
+
+def _write(path: str, number: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, b"%d" % number)
+    finally:
+        os.close(fd)
 
 
 def _enter(cwd: bytes) -> None:

@@ -155,6 +155,35 @@ function details(place, heading, facts) {
   place.replaceChildren(h("h4", {}, heading), list);
 }
 
+/** Which path to look for: a word in a field, offered from what has changed. */
+function chooser(model, words, label) {
+  const field = h("input", {
+    type: "text",
+    placeholder: "/etc/motd",
+    spellcheck: "false",
+    autocomplete: "off",
+    "aria-label": label,
+  });
+  field.value = model.get("path") || "";
+  const send = () => askPath(model, field.value.trim());
+  const clear = h("button.lk-clear", { type: "button", "aria-label": "Forget the path" }, "×");
+  clear.onclick = () => ((field.value = ""), send(), field.focus());
+  const mark = () => (clear.hidden = !field.value);
+  field.oninput = mark;
+  field.onchange = send;
+  field.onkeydown = (event) => event.key === "Enter" && send();
+  model.on("change:path", () => ((field.value = model.get("path") || ""), mark()));
+  mark();
+  return h("label.lk-chooser", {}, icon("eye"), h("span", {}, words), field, clear);
+}
+
+/** Ask Python about another path; an empty one asks for nothing. */
+function askPath(model, path) {
+  if (path === undefined) return;
+  model.set("path", path);
+  model.save_changes();
+}
+
 /** Tell Python when this drawing comes into sight or leaves it: nothing is looked at for nobody. */
 function watchSight(model, root) {
   const drawing = Math.random().toString(36).slice(2);

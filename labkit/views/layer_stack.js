@@ -8,7 +8,7 @@ const SHOWN_AT_ONCE = 300; // changed paths drawn for one container; the rest on
 function render({ model, el }) {
   const parts = frame(el, { title: "Layer stack", name: "stack" });
   const view = { model, parts, chosen: null, before: null, whole: new Set() };
-  parts.tools.append(chooser(view));
+  parts.tools.append(chooser(model, "where does it come from?", "A path: which layer does it come from?"));
   parts.legend.append(...legend());
   parts.drawing.append(h("div.lk-scroll", { tabindex: "0", role: "group", "aria-label": "Layers, the lowest at the bottom" }));
   const ground = parts.drawing.firstChild;
@@ -29,36 +29,6 @@ function render({ model, el }) {
     view.sight();
   });
   return () => (undo(), sizes.disconnect());
-}
-
-/** Which path to look for: a word in a field, offered from what has changed. */
-function chooser(view) {
-  const { model } = view;
-  const field = h("input", {
-    type: "text",
-    placeholder: "/etc/motd",
-    spellcheck: "false",
-    autocomplete: "off",
-    "aria-label": "A path: which layer does it come from?",
-  });
-  field.value = model.get("path") || "";
-  const send = () => ask(view, field.value.trim());
-  const clear = h("button.lk-clear", { type: "button", "aria-label": "Forget the path" }, "×");
-  clear.onclick = () => ((field.value = ""), send(), field.focus());
-  const mark = () => (clear.hidden = !field.value);
-  field.oninput = mark;
-  field.onchange = send;
-  field.onkeydown = (event) => event.key === "Enter" && send();
-  model.on("change:path", () => ((field.value = model.get("path") || ""), mark()));
-  mark();
-  return h("label.lk-chooser", {}, icon("eye"), h("span", {}, "where does it come from?"), field, clear);
-}
-
-/** Ask Python where a path comes from; an empty one asks for nothing. */
-function ask(view, path) {
-  if (path === undefined) return;
-  view.model.set("path", path);
-  view.model.save_changes();
 }
 
 function legend() {
@@ -155,7 +125,7 @@ function drawLayer(view, block, layer, picture) {
 function makeContainer(view) {
   const head = h("button.lk-head", { type: "button" });
   const list = h("ul.lk-changes");
-  list.onclick = (event) => ask(view, event.target.closest("li")?.title); // the same as writing it in the field
+  list.onclick = (event) => askPath(view.model, event.target.closest("li")?.title); // the same as writing it in the field
   return h("div.lk-container.lk-block", {}, head, h("p.lk-state"), list, h("button.lk-more", { type: "button" }));
 }
 

@@ -14,15 +14,25 @@ from labkit.lessons.progress import Progress
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a learner does for an exercise, and what the check must say. `says` is part of what was seen."""
+    """What a learner does for an exercise, and what the check must say.
+
+    `says` is part of what was seen, `slip` the name of what went wrong: a key of labkit.lessons.slips.SLIPS.
+    """
 
     exercise: str
     name: str
     do: Callable[[docker.DockerClient], object]
     says: str = ""
+    slip: str = ""
 
     def __str__(self) -> str:
         return f"{self.exercise}: {self.name}"
+
+
+@pytest.fixture(autouse=True)
+def seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The learner's words are those of the stored notebooks, so that an attempt can be written down."""
+    monkeypatch.setenv("LABKIT_SEED", "course")
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 """The exercises of lesson 01: what learners do, and what the checks say."""
 
 import contextlib
+from functools import partial
 
 import docker
 import pytest
 
 from labkit.lessons import lesson_01
-from tests.lessons.attempts import assert_complete, headings
+from tests.lessons.attempts import assert_complete, assert_wrong
 from tests.lessons.conftest import Attempt
 
 BASE = "labkit/base"
+CODE = 21  # drawn with the seed of conftest.py
 
 
 def run(client, name, command="sleep 60", image=BASE):
@@ -83,45 +85,52 @@ def come_end_and_go(client):
     ended(client, "lab01-guest", "true").remove()
 
 
+# what a learner does for one exercise
+two = partial(Attempt, "two-from-one")
+code = partial(Attempt, "exit-code")
+guest = partial(Attempt, "come-and-go")
+
 RIGHT = [
-    Attempt("two-from-one", "run", pair),
-    Attempt("two-from-one", "create and start", pair_in_two_steps),
-    Attempt("exit-seven", "sh -c", lambda c: ended(c, "lab01-seven", ["sh", "-c", "exit 7"])),
-    Attempt("exit-seven", "from a script", lambda c: ended(c, "lab01-seven", ["sh", "-c", "sleep 0.1; (exit 7)"])),
-    Attempt("come-and-go", "removed by force", come_and_go),
-    Attempt("come-and-go", "ended, then removed", come_end_and_go),
+    two("run", pair),
+    two("create and start", pair_in_two_steps),
+    code("sh -c", lambda c: ended(c, "lab01-ending", ["sh", "-c", f"exit {CODE}"])),
+    code("from a script", lambda c: ended(c, "lab01-ending", ["sh", "-c", f"sleep 0.1; (exit {CODE})"])),
+    guest("removed by force", come_and_go),
+    guest("ended, then removed", come_end_and_go),
 ]
 WRONG = [
-    Attempt("two-from-one", "one", lambda c: run(c, "lab01-left"), "it is alone"),
-    Attempt("two-from-one", "slip in a name", lambda c: run(c, "lab01-rigth"), "called lab01-rigth"),
-    Attempt("two-from-one", "without the prefix", lambda c: run(c, "lab01_left"), "called lab01_left"),
-    Attempt("two-from-one", "no names", lambda c: unnamed(c, "sleep 60"), "Docker made one up"),
-    Attempt("two-from-one", "ended at once", lambda c: [p.wait() for p in pair(c, "true")], "exited with code 0"),
-    Attempt("two-from-one", "one ended", one_ended, "lab01-right has exited"),
-    Attempt("two-from-one", "one not started", one_created, "never started"),
-    Attempt("two-from-one", "paused", lambda c: [p.pause() for p in pair(c)], "is paused"),
-    Attempt("two-from-one", "another image", pair_from_two_images, "from lab01-other"),
-    Attempt("two-from-one", "three", one_too_many, "one too many: lab01-middle"),
-    Attempt("exit-seven", "still runs", lambda c: run(c, "lab01-seven"), "still running"),
-    Attempt("exit-seven", "another code", lambda c: ended(c, "lab01-seven", ["sh", "-c", "exit 3"]), "with code 3"),
-    Attempt("exit-seven", "a command that is not there", lambda c: no_such_program(c, "lab01-seven"), "never ran"),
-    Attempt("exit-seven", "removed", lambda c: gone(c, "lab01-seven", ["sh", "-c", "exit 7"]), "it was removed"),
-    Attempt("exit-seven", "slip", lambda c: ended(c, "lab01-sevn", ["sh", "-c", "exit 7"]), "called lab01-sevn"),
-    Attempt("exit-seven", "no name", lambda c: unnamed(c, ["sh", "-c", "exit 7"]), "name that Docker made up"),
-    Attempt(
-        *("exit-seven", "another image"),
-        lambda c: ended(c, "lab01-seven", ["sh", "-c", "exit 7"], other_image(c)),
+    two("one", lambda c: run(c, "lab01-left"), "it is alone", "too few"),
+    two("slip in a name", lambda c: run(c, "lab01-rigth"), "called lab01-rigth", "misnamed"),
+    two("without the prefix", lambda c: run(c, "lab01_left"), "called lab01_left", "misnamed"),
+    two("no names", lambda c: unnamed(c, "sleep 60"), "Docker made one up", "unnamed"),
+    two("ended at once", lambda c: [p.wait() for p in pair(c, "true")], "exited with code 0", "exited"),
+    two("one ended", one_ended, "lab01-right has exited", "exited"),
+    two("one not started", one_created, "never started", "not started"),
+    two("paused", lambda c: [p.pause() for p in pair(c)], "is paused", "paused"),
+    two("another image", pair_from_two_images, "from lab01-other", "wrong image"),
+    two("three", one_too_many, "one too many: lab01-middle", "too many"),
+    code("still runs", lambda c: run(c, "lab01-ending"), "still running", "still running"),
+    code("another code", lambda c: ended(c, "lab01-ending", ["sh", "-c", "exit 3"]), "with code 3", "wrong code"),
+    code("a command that is not there", lambda c: no_such_program(c, "lab01-ending"), "never ran", "not started"),
+    code("removed", lambda c: gone(c, "lab01-ending", ["sh", "-c", f"exit {CODE}"]), "it was removed", "gone"),
+    code("slip", lambda c: ended(c, "lab01-endng", ["sh", "-c", f"exit {CODE}"]), "called lab01-endng", "misnamed"),
+    code("no name", lambda c: unnamed(c, ["sh", "-c", f"exit {CODE}"]), "name that Docker made up", "unnamed"),
+    code(
+        "another image",
+        lambda c: ended(c, "lab01-ending", ["sh", "-c", f"exit {CODE}"], other_image(c)),
         "from lab01-other",
+        "wrong image",
     ),
-    Attempt("come-and-go", "still there", lambda c: run(c, "lab01-guest"), "half done"),
-    Attempt("come-and-go", "stopped, not removed", lambda c: ended(c, "lab01-guest", "true"), "has stopped"),
-    Attempt("come-and-go", "created", lambda c: c.containers.create(BASE, name="lab01-guest"), "never started"),
-    Attempt(
-        *("come-and-go", "created and removed"),
+    guest("still there", lambda c: run(c, "lab01-guest"), "half done", "still there"),
+    guest("stopped, not removed", lambda c: ended(c, "lab01-guest", "true"), "has stopped", "still there"),
+    guest("created", lambda c: c.containers.create(BASE, name="lab01-guest"), "never started", "not started"),
+    guest(
+        "created and removed",
         lambda c: c.containers.create(BASE, name="lab01-guest").remove(),
         "it never ran",
+        "never ran",
     ),
-    Attempt("come-and-go", "slip", lambda c: run(c, "lab01-gast"), "called lab01-gast"),
+    guest("slip", lambda c: run(c, "lab01-gast"), "called lab01-gast", "misnamed"),
 ]
 
 
@@ -155,11 +164,7 @@ def test_right(attempt, client, begin):
 def test_wrong(attempt, client, begin):
     lesson = begin("01")
     attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "not yet"
-    assert attempt.says in found.seen
-    assert found.expected
-    assert found.look in headings(lesson_01.LESSON)
+    assert_wrong(lesson, attempt)
 
 
 def test_gone_is_remembered_once_it_was_seen(client, begin, monkeypatch):
@@ -170,6 +175,26 @@ def test_gone_is_remembered_once_it_was_seen(client, begin, monkeypatch):
     guest.remove(force=True)
     monkeypatch.setattr("labkit.lessons.evidence.Evidence.happened", lambda self, name, action: False)
     assert lesson.outcome("come-and-go").state == "passed"
+
+
+def test_what_was_done_stays_done(client, begin):
+    """An edge check: a new guest does not undo that the first one came and went."""
+    lesson = begin("01")
+    come_and_go(client)
+    assert lesson.outcome("come-and-go").state == "passed"
+    run(client, "lab01-guest")
+    assert lesson.outcome("come-and-go").state == "passed"
+
+
+def test_what_was_true_may_flip_back(client, begin):
+    """A level check: it says so, and that it was passed before."""
+    lesson = begin("01")
+    left, _ = pair(client)
+    assert lesson.outcome("two-from-one").state == "passed"
+    left.remove(force=True)
+    shown = repr(lesson.check("two-from-one"))
+    assert shown.startswith("✗ not yet")
+    assert "passed a while ago" in shown
 
 
 def test_what_was_before_the_lesson_does_not_count(client, begin):

@@ -6,7 +6,6 @@ what has really changed. Left out: the comparison itself, which is nbval's task 
 """
 
 import json
-import os
 import re
 import sys
 import tempfile
@@ -16,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent.parent / "notebooks"
 SANITIZE = HERE / "sanitize.cfg"
 CELL_SECONDS = 120
+SEED = "course"  # what is drawn for a learner is drawn with this seed in all stored outputs (labkit/lessons/draw.py)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # names a model that lives only as long as its kernel
 
 METADATA = {
@@ -68,16 +69,11 @@ def sanitized(value: Any) -> Any:
 
 @contextmanager
 def a_new_learner() -> Iterator[None]:
-    """For a while, XDG_DATA_HOME is an empty folder: nobody's progress is read or written."""
-    before = os.environ.get("XDG_DATA_HOME")
-    with tempfile.TemporaryDirectory(prefix="labkit-learner-") as folder:
-        os.environ["XDG_DATA_HOME"] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop("XDG_DATA_HOME")
-            if before is not None:
-                os.environ["XDG_DATA_HOME"] = before
+    """For a while, XDG_DATA_HOME is an empty folder, so nobody's progress is read or written; words come from SEED."""
+    with tempfile.TemporaryDirectory(prefix="labkit-learner-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", folder)
+        patch.setenv("LABKIT_SEED", SEED)
+        yield
 
 
 def execute(path: Path) -> Notebook:

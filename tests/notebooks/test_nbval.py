@@ -28,6 +28,14 @@ def test_outputs_are_the_stored_ones_twice(path, engine, client, tmp_path):
         assert left_over(client) == []
 
 
+@pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
+def test_outputs_are_the_same_without_a_docker_command(path, engine, client, tmp_path):
+    """What stands in for the command prints what the command prints."""
+    report = nbval(path, engine.address, tmp_path, docker="sdk")
+    assert report.failed == 0, report.text
+    assert left_over(client) == []
+
+
 @pytest.fixture
 def small_notebook(tmp_path):
     """A copy of lesson 00 with its first cells only, so that the canary is quick."""

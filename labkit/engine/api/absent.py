@@ -1,4 +1,4 @@
-"""Nouns that this engine has none of: volumes, plugins, a build cache.
+"""Nouns that this engine has none of: plugins, a build cache.
 
 None can be made here (that is 501), so a list of them is truly empty and to look for one is a plain 404. It matters:
 `docker inspect NAME` asks noun after noun and goes on only at a 404, and `docker system prune` asks all to be pruned.
@@ -12,21 +12,6 @@ from labkit.engine.api.request import Request
 from labkit.engine.api.responses import json_response
 from labkit.engine.engine import Engine
 from labkit.engine.errors import NotFound
-
-
-async def list_volumes(engine: Engine, request: Request) -> web.Response:
-    """GET /volumes."""
-    return json_response({"Volumes": [], "Warnings": []})
-
-
-async def volume(engine: Engine, request: Request) -> web.Response:
-    """GET and DELETE /volumes/{name}."""
-    raise NotFound(f"get {request.path['name']}: no such volume")
-
-
-async def prune_volumes(engine: Engine, request: Request) -> web.Response:
-    """POST /volumes/prune."""
-    return json_response({"VolumesDeleted": [], "SpaceReclaimed": 0})
 
 
 async def list_plugins(engine: Engine, request: Request) -> web.Response:

@@ -46,6 +46,7 @@ async def create(engine: Engine, request: Request) -> web.Response:
     """POST /containers/create"""
     body = await request.json(bodies.CREATE)
     container, warnings = creating.create(engine, body, request.text("name"))
+    await creating.furnish(engine, container)
     return json_response({"Id": container.id, "Warnings": warnings}, 201)
 
 
@@ -72,7 +73,8 @@ async def remove(engine: Engine, request: Request) -> web.Response:
     if request.flag("link"):
         linking.remove(engine, ref)
     else:
-        await removing.remove(engine, engine.containers.get(ref), force=request.flag("force"))
+        container = engine.containers.get(ref)
+        await removing.remove(engine, container, force=request.flag("force"), volumes=request.flag("v"))
     return no_content()
 
 

@@ -17,7 +17,7 @@ from labkit.engine.api import image_filters
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import json_response, no_content
 from labkit.engine.api.shapes import Labels
-from labkit.engine.api.streams import TAR, body_file, byte_stream, from_thread, progress_stream
+from labkit.engine.api.streams import TAR, body_file, byte_stream, from_thread, json_stream, progress_stream, with_error
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter
 from labkit.engine.images.image import Image, architecture
@@ -205,7 +205,8 @@ def _tell(engine: Engine, action: str, image: Image, name: str) -> None:
 async def load(engine: Engine, request: Request) -> web.StreamResponse:
     """POST /images/load: images from a tar that `docker save` made, or any OCI layout."""
     progress = from_thread(engine.images.load(body_file(request)))
-    return await progress_stream(request, _loading(engine, progress, quiet=request.flag("quiet")))
+    # dockerd has answered 200 by the time it looks into the tar: what is wrong with it stands in the stream
+    return await json_stream(request, with_error(_loading(engine, progress, quiet=request.flag("quiet"))))
 
 
 async def _loading(
@@ -287,6 +288,8 @@ async def commit(engine: Engine, request: Request) -> web.Response:
             image = await asyncio.to_thread(make)
     else:
         image = await asyncio.to_thread(make)
+    if name:
+        _tell(engine, "tag", image, name)
     told = {"comment": request.text("comment"), "imageID": image.id, "imageRef": name or "", "name": record.name}
     engine.publish("container", "commit", record.id, {**(record.config.get("Labels") or {}), **told})
     return json_response({"Id": image.id}, 201)

@@ -91,12 +91,12 @@ ROUTES = (
     Route("POST", "/networks/{id}/disconnect", "networks.disconnect", "disconnect a container from a network"),
     Route("POST", "/networks/prune", "networks.prune", "remove unused networks"),
     # volumes
-    Route("GET", "/volumes", "absent.list_volumes", "list volumes"),
-    Route("POST", "/volumes/create", None, "create a volume"),
-    Route("GET", "/volumes/{name}", "absent.volume", "inspect a volume"),
+    Route("GET", "/volumes", "volumes.list_volumes", "list volumes"),
+    Route("POST", "/volumes/create", "volumes.create", "create a volume"),
+    Route("GET", "/volumes/{name}", "volumes.inspect", "inspect a volume"),
     Route("PUT", "/volumes/{name}", None, "update a cluster volume"),
-    Route("DELETE", "/volumes/{name}", "absent.volume", "remove a volume"),
-    Route("POST", "/volumes/prune", "absent.prune_volumes", "remove unused volumes"),
+    Route("DELETE", "/volumes/{name}", "volumes.remove", "remove a volume"),
+    Route("POST", "/volumes/prune", "volumes.prune", "remove unused volumes"),
     # plugins
     Route("GET", "/plugins", "absent.list_plugins", "list plugins"),
     Route("GET", "/plugins/privileges", None, "ask what a plugin wants"),

@@ -54,16 +54,22 @@ async def progress_stream(request: Request, source: AsyncIterator[Any]) -> web.S
         first = await anext(source)
     except StopAsyncIteration:
         return await json_stream(request, source)
-    return await json_stream(request, _with_error(first, source))
+    return await json_stream(request, with_error(_after(first, source)))
 
 
-async def _with_error(first: Any, source: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def _after(first: Any, source: AsyncIterator[Any]) -> AsyncIterator[Any]:
     yield first
+    async for item in source:
+        yield item
+
+
+async def with_error(source: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The items of a source, and, if it fails, a last one that says so in Docker's form."""
     try:
         async for item in source:
             yield item
     except (ApiError, OSError) as error:
-        log.info("failed after the first line of its answer: %s", error)
+        log.info("failed when its answer had begun: %s", error)
         yield {"errorDetail": {"message": str(error)}, "error": str(error)}
 
 

@@ -171,7 +171,7 @@ async def disk_usage(engine: Engine, request: Request) -> web.Response:
     if "container" in wanted:
         answer["Containers"] = await engine.containers.summaries(all=True, size=True)
     if "volume" in wanted:
-        answer["Volumes"] = []
+        answer["Volumes"] = await engine.volumes.disk_usage()
     if "build-cache" in wanted:
         answer["BuildCache"] = []
     return json_response(answer)

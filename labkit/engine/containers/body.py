@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.engine.api.shapes import Each, Labels, Shape
+from labkit.engine.containers import healthcheck
 from labkit.engine.containers.defaults import CONFIG
 from labkit.engine.errors import BadParameter
 from labkit.engine.networks import settings
@@ -36,7 +37,23 @@ LIMITS: Shape = {
 HOST_CONFIG: Shape = {
     **LIMITS,
     "Binds": [str],
-    "Mounts": [{"Type": str, "Source": str, "Target": str, "ReadOnly": bool}],
+    "Mounts": [
+        {
+            "Type": str,
+            "Source": str,
+            "Target": str,
+            "ReadOnly": bool,
+            "BindOptions": {"Propagation": str, "NonRecursive": bool, "CreateMountpoint": bool},
+            "VolumeOptions": {
+                "NoCopy": bool,
+                "Subpath": str,
+                "Labels": Labels,
+                "DriverConfig": {"Name": str, "Options": Labels},
+            },
+            "TmpfsOptions": {"SizeBytes": int, "Mode": int},
+        }
+    ],
+    "VolumeDriver": str,
     "Tmpfs": Labels,
     "LogConfig": {"Type": str, "Config": Labels},
     "NetworkMode": str,
@@ -97,7 +114,14 @@ CREATE: Shape = {
     "AttachStdout": bool,
     "AttachStderr": bool,
     "NetworkDisabled": bool,
-    "Healthcheck": {"Test": [str], "Interval": int, "Timeout": int, "Retries": int, "StartPeriod": int},
+    "Healthcheck": {
+        "Test": [str],
+        "Interval": int,
+        "Timeout": int,
+        "Retries": int,
+        "StartPeriod": int,
+        "StartInterval": int,
+    },
     "HostConfig": HOST_CONFIG,
     "NetworkingConfig": {"EndpointsConfig": Each(settings.SHAPE)},
 }
@@ -123,8 +147,9 @@ def config(body: Mapping[str, Any], image: Mapping[str, Any], container_id: str)
     for name in ("ExposedPorts", "Volumes"):
         joined = {**(image.get(name) or {}), **(asked.get(name) or {})}
         made[name] = joined or made.get(name)
-    for name in ("User", "WorkingDir", "StopSignal", "Healthcheck"):
+    for name in ("User", "WorkingDir", "StopSignal"):
         made[name] = asked.get(name) or image.get(name) or made.get(name)
+    made["Healthcheck"] = healthcheck.merged(asked.get("Healthcheck"), image.get("Healthcheck"))
     made["Hostname"] = made["Hostname"] or container_id[:12]
     made["OnBuild"] = image.get("OnBuild")
     return {name: value for name, value in made.items() if value is not None or name in CONFIG}

@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labkit.engine.containers import profile
+from labkit.engine.containers import healthcheck, hostdevices, profile
 from labkit.engine.containers.signals import signal_number
-from labkit.engine.errors import BadParameter, NotImplemented_
+from labkit.engine.errors import BadParameter, NotImplemented_, ServerError
+from labkit.runtime import cgroups
 
 Json = Mapping[str, Any]
 Rule = tuple[Callable[[Json], object], str]
@@ -29,6 +30,10 @@ _HOSTS_LINE = re.compile(r"[^:]+:.+")
 
 def _cpus() -> int:
     return os.cpu_count() or 1
+
+
+def _realtime(host: Json) -> bool:
+    return bool(host["CpuRealtimePeriod"] or host["CpuRealtimeRuntime"])
 
 
 def _retries(host: Json) -> int:
@@ -58,6 +63,19 @@ WRONG: tuple[Rule, ...] = (
     ),
     (lambda h: 0 < h["CpuQuota"] < 1000, "CPU cfs quota can not be less than 1ms (i.e. 1000)"),
     (lambda h: h["CpuShares"] < 0, "shares: invalid argument"),
+    (lambda h: 0 < h["MemoryReservation"] < LEAST_MEMORY, "Minimum memory reservation allowed is 6MB"),
+    (
+        lambda h: 0 < h["Memory"] < h["MemoryReservation"],
+        "Minimum memory limit can not be less than memory reservation limit, see usage",
+    ),
+    (
+        lambda h: h["MemorySwappiness"] is not None and not -1 <= h["MemorySwappiness"] <= 100,
+        "Invalid value: {MemorySwappiness}, valid memory swappiness range is 0-100",
+    ),
+    (
+        lambda h: _realtime(h) and not cgroups.has_v1("cpu", "cpu.rt_runtime_us"),
+        "Your kernel does not support CPU real-time scheduler",
+    ),
     (lambda h: h["ShmSize"] < 0, "SHM size can not be less than 0"),
     (lambda h: h["OomScoreAdj"] and not -1000 <= h["OomScoreAdj"] <= 1000,
      "Invalid value {OomScoreAdj}, range for oom score adj is [-1000, 1000]"),
@@ -87,29 +105,27 @@ def _mode(value: str, *known: str, joins: bool = True) -> bool:
     return value in known or (joins and value.startswith("container:") and len(value) > len("container:"))
 
 
-def _named(path: str) -> bool:
-    return not path.startswith("/")
+# What this host or this graph driver cannot do. dockerd has these words, and answers them with 500
+IMPOSSIBLE: tuple[Rule, ...] = (
+    (
+        lambda h: "size" in (h.get("StorageOpt") or {}),
+        "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+    ),
+    (lambda h: h.get("StorageOpt"), "Unknown option {storage}"),
+    (
+        lambda h: h["Isolation"] not in ("", "default"),
+        "Invalid isolation: \"{Isolation}\" - linux only supports 'default'",
+    ),
+)
 
 
 # (was it asked for?, what it is)
 UNSERVED: tuple[Rule, ...] = (
-    (lambda h: any(_named(bind.split(":")[0]) for bind in h["Binds"] or ()), "named volumes (HostConfig.Binds)"),
-    (lambda h: h["VolumesFrom"], "volumes of other containers (HostConfig.VolumesFrom)"),
-    (lambda h: h["Devices"] or h["DeviceRequests"], "devices of the host (HostConfig.Devices)"),
-    (lambda h: h["DeviceCgroupRules"], "device rules of your own (HostConfig.DeviceCgroupRules)"),
-    (lambda h: h.get("Init"), "an init process of the engine's own (HostConfig.Init)"),
     (lambda h: h["CgroupParent"], "a control group of your own (HostConfig.CgroupParent)"),
-    (lambda h: h["MemoryReservation"], "a soft memory limit (HostConfig.MemoryReservation)"),
-    (lambda h: (h["MemorySwappiness"] or -1) != -1, "HostConfig.MemorySwappiness"),
-    (lambda h: h["OomKillDisable"], "HostConfig.OomKillDisable"),
-    (lambda h: h["OomScoreAdj"], "HostConfig.OomScoreAdj"),
     (
         lambda h: any(value for name, value in h.items() if name.startswith("Blkio")),
         "limits on disk traffic (HostConfig.Blkio...)",
     ),
-    (lambda h: h["CpuRealtimePeriod"] or h["CpuRealtimeRuntime"], "real-time scheduling (HostConfig.CpuRealtime...)"),
-    (lambda h: h.get("StorageOpt"), "storage options (HostConfig.StorageOpt)"),
-    (lambda h: h["Isolation"] not in ("", "default"), "HostConfig.Isolation {Isolation}"),
 )  # fmt: skip
 
 
@@ -121,6 +137,7 @@ def check_config(config: Json) -> None:
     folder = config.get("WorkingDir") or "/"
     if not folder.startswith("/"):
         raise BadParameter(f"the working directory '{folder}' is invalid, it needs to be an absolute path")
+    healthcheck.check_config(config.get("Healthcheck") or {})
     if config.get("StopSignal"):
         signal_number(config["StopSignal"])
     if len(config.get("Hostname") or "") > 63:
@@ -130,12 +147,20 @@ def check_config(config: Json) -> None:
 
 
 def check_host_config(host: Json) -> None:
-    """Refuse what cannot be, then what is not served. `host` is complete. Raises BadParameter, NotImplemented_."""
+    """Refuse what cannot be, then what is not served. `host` is complete.
+
+    Raises BadParameter, ServerError, NotImplemented_.
+    """
     policy = host["RestartPolicy"]["Name"]
     for wrong, words in WRONG:
         if wrong(host):
             raise BadParameter(words.format_map({**host, "policy": policy}))
     _check_lists(host)
+    for wrong, words in IMPOSSIBLE:
+        if wrong(host):
+            raise ServerError(words.format_map({**host, "storage": next(iter(host.get("StorageOpt") or {}), "")}))
+    if host.get("Init") and not hostdevices.init_program():
+        raise NotImplemented_(hostdevices.NO_INIT)
     for asked, what in UNSERVED:
         if asked(host):
             raise NotImplemented_(unserved(what.format_map(host)))
@@ -153,9 +178,6 @@ def _check_lists(host: Json) -> None:
     for line in host["ExtraHosts"] or ():
         if not _HOSTS_LINE.fullmatch(line):
             raise BadParameter(f'bad format for add-host: "{line}"')
-    for path in host.get("Tmpfs") or {}:
-        if not path.startswith("/") or path == "/":
-            raise BadParameter(f"invalid mount config for type \"tmpfs\": invalid mount path: '{path}'")
     try:
         profile.capabilities(host["CapAdd"] or (), host["CapDrop"] or (), host["Privileged"])
     except ValueError as unknown:
@@ -184,13 +206,35 @@ def _check_security_option(option: str, number: int) -> None:
         raise NotImplemented_(unserved("an AppArmor profile of your own"))
 
 
-def warnings(config: Json, missing: list[str]) -> list[str]:
+NO_SWAPPINESS = (
+    "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. "
+    "Memory swappiness discarded."
+)
+NO_OOM_KILL_DISABLE = "Your kernel does not support OomKillDisable. OomKillDisable discarded."
+NO_OOM_KILLER = (
+    "OOM killer is disabled for the container, but no memory limit is set, "
+    "this can result in the system running out of resources."
+)
+
+
+def discard(host: dict[str, Any]) -> list[str]:
+    """Take out of HostConfig what only version 1 of control groups has, where there is none; Docker's warnings."""
+    found = []
+    if host["MemorySwappiness"] not in (None, -1) and not cgroups.has_v1("memory", "memory.swappiness"):
+        host["MemorySwappiness"] = None
+        found.append(NO_SWAPPINESS)
+    if host["OomKillDisable"] and not cgroups.has_v1("memory", "memory.oom_control"):
+        host["OomKillDisable"] = None
+        found.append(NO_OOM_KILL_DISABLE)
+    if host["OomKillDisable"] and not host["Memory"]:
+        found.append(NO_OOM_KILLER)
+    return found
+
+
+def warnings(missing: list[str]) -> list[str]:
     """What is kept but has no effect. `missing` names the cgroup controllers that this process cannot use."""
-    found = [
+    return [
         f"Your kernel does not support {controller} limit capabilities or the cgroup is not mounted. "
         "Limitation discarded."
         for controller in missing
     ]
-    if (config.get("Healthcheck") or {}).get("Test") not in (None, [], ["NONE"]):
-        found.append("The health check is kept, but this engine does not run health checks yet.")
-    return found

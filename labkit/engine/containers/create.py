@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from labkit.engine.containers import body as bodies
-from labkit.engine.containers import checks, defaults, mounts, spec, timestamps
+from labkit.engine.containers import checks, defaults, remove, spec, storage, timestamps
+from labkit.engine.containers.background import background
 from labkit.engine.containers.names import check_name, random_name
 from labkit.engine.containers.record import Container
-from labkit.engine.errors import BadParameter, ServerError
+from labkit.engine.errors import ApiError, BadParameter, ServerError
 from labkit.engine.images.image import Image
 from labkit.engine.networks import bindings, linking, settings
 from labkit.engine.networks.record import BRIDGE
@@ -39,12 +40,22 @@ def create(engine: Engine, body: Mapping[str, Any], name: str = "") -> tuple[Con
 def create_on(engine: Engine, body: Mapping[str, Any], image: Image, name: str = "") -> tuple[Container, list[str]]:
     """As `create`, on an image that was found already; in a build it may be nothing at all (FROM scratch)."""
     container = make(engine, body, image)
+    warnings = checks.discard(container.host_config)
     container.name = check_name(name) if name else random_name(engine.containers.names())
     engine.containers.check_free(container.name)
     _store(engine, container, image)
     engine.containers.tell(container, "create")
     missing = cgroups.missing(spec.resources(container.host_config))
-    return container, checks.warnings(container.config, [one for one in missing if one != "devices"])
+    return container, warnings + checks.warnings([one for one in missing if one != "devices"])
+
+
+async def furnish(engine: Engine, container: Container) -> None:
+    """Fill a new container's volumes; it goes again where that fails. Raises ServerError."""
+    try:
+        await storage.fill(engine, container)
+    except ApiError:
+        await remove.remove(engine, container, volumes=True)
+        raise
 
 
 def make(engine: Engine, body: Mapping[str, Any], image: Image) -> Container:
@@ -57,8 +68,7 @@ def make(engine: Engine, body: Mapping[str, Any], image: Image) -> Container:
     checks.check_host_config(host)
     _resolve_modes(engine, host)
     endpoints, links = _networks(engine, body, config, host)
-    found = mounts.mounts(host)
-    mounts.check_volumes(body.get("Volumes") or {}, found, host.get("Tmpfs") or {})
+    found = [point.to_json() for point in storage.plan(engine, config, host)]
     return Container(container_id, "", timestamps.now(), image.id, config, host, endpoints, found, links=links)
 
 
@@ -110,8 +120,10 @@ def _store(engine: Engine, container: Container, image: Image) -> None:
     try:
         engine.driver.create(container.id, image)
         os.mkdir(folder, 0o700)
+        storage.make_volumes(engine, container)
         engine.containers.save(container)
     except OSError as refused:
+        background(storage.discard(engine, container), f"removing the volumes of {container.name}")
         engine.driver.remove(container.id)
         shutil.rmtree(folder, ignore_errors=True)
         raise ServerError(

@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from labkit.engine.containers import storage
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import ServerError
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from labkit.engine.engine import Engine
 
 
-async def erase(engine: Engine, container: Container) -> None:
-    """Remove a container that has no process; the caller holds its lock. Raises ServerError: it is then `dead`."""
+async def erase(engine: Engine, container: Container, *, volumes: bool = False) -> None:
+    """Remove a container that has no process, with `volumes` its anonymous volumes too; the caller holds its lock.
+
+    Raises ServerError: it is then `dead`.
+    """
     container.state.status = "removing"
     # from here on a crash is made good by the next start of the engine, which goes on with the removal
     engine.containers.try_save(container)
@@ -27,6 +31,8 @@ async def erase(engine: Engine, container: Container) -> None:
         engine.containers.try_save(container)
         raise ServerError(f"cannot remove the files of {container.name}: {refused}") from refused
     engine.containers.forget(container)
+    if volumes:
+        await storage.discard(engine, container)
     engine.containers.tell(container, "destroy")
     container.waiters.removed(container.state.exit_code)
 

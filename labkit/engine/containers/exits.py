@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from labkit.engine.containers import execs, policy, remove, restarts, start
+from labkit.engine.containers import execs, health, policy, remove, restarts, start, storage
 from labkit.engine.containers.background import background
 from labkit.engine.containers.record import Container
 from labkit.engine.networks import attach
@@ -55,6 +55,8 @@ def settle(engine: Engine, container: Container, status: int, at: float) -> None
         os.unlink(f"{containers.folder(container)}/exit.json")
     background(engine.shim.delete(container.id), f"the shim forgets {container.name}")
     execs.container_ended(engine, container)
+    health.leave(container)
+    storage.tell_unmounted(engine, container)
     containers.tell(container, "die", exitCode=status)
     for network in left:
         attach.tell(engine, network, "disconnect", container)
@@ -62,7 +64,7 @@ def settle(engine: Engine, container: Container, status: int, at: float) -> None
     if again:
         restarts.plan(engine, container)
     elif container.auto_remove and not container.held:
-        background(remove.remove(engine, container), f"removing {container.name} after its end (--rm)")
+        background(remove.remove(engine, container, volumes=True), f"removing {container.name} after its end (--rm)")
 
 
 def _out_of_memory(container: Container, status: int) -> bool:

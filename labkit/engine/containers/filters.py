@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labkit.engine.containers import health, mounts
 from labkit.engine.containers.lifecycle import STATES
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import BadParameter, NotFound
@@ -59,9 +60,15 @@ def _ports(container: Container, wanted: Sequence[str], context: Context) -> boo
 
 
 def _published(container: Container, wanted: Sequence[str], context: Context) -> bool:
-    places = [port for port, rows in container.ports.items() if rows]
-    asked = {normal(port) for port in (*(container.host_config.get("PortBindings") or {}), *places)}
-    return any(port in asked for want in wanted for port in port_range(want))
+    """By the port on the host, as Docker: `expose` finds the one inside."""
+    published = {
+        f"{row['HostPort']}/{normal(port).partition('/')[2]}"
+        for ports in (container.host_config.get("PortBindings") or {}, container.ports)
+        for port, rows in ports.items()
+        for row in rows or ()
+        if row.get("HostPort")
+    }
+    return any(port in published for want in wanted for port in port_range(want))
 
 
 def port_range(text: str) -> list[str]:
@@ -79,7 +86,9 @@ def _network(container: Container, wanted: Sequence[str], context: Context) -> b
 
 
 def _volume(container: Container, wanted: Sequence[str], context: Context) -> bool:
-    return any(want in (mount["source"], mount["destination"]) for mount in container.mounts for want in wanted)
+    """A volume by its name, a bind by its source, and anything by where it is mounted."""
+    places = [(point.name or point.source, point.destination) for point in mounts.of(container.mounts)]
+    return any(want in place for place in places for want in wanted)
 
 
 def _before(container: Container, wanted: Sequence[str], context: Context) -> bool:
@@ -112,7 +121,7 @@ FILTERS: dict[str, Test] = {
     "before": _before,
     "exited": _exited,
     "expose": _ports,
-    "health": lambda c, wanted, context: "none" in wanted,
+    "health": lambda c, wanted, context: health.status(c) in wanted,
     "id": lambda c, wanted, context: any(_search(want, c.id) for want in wanted),
     "isolation": lambda c, wanted, context: "default" in wanted,
     "is-task": lambda c, wanted, context: _false(wanted[0]),

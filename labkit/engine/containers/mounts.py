@@ -45,6 +45,10 @@ class MountPoint:
     """A folder is made where a bind's source is missing."""
     options: str = ""
     """Of a tmpfs: as mount(8) has them."""
+    driver: str = ""
+    driver_options: Mapping[str, str] | None = None
+    labels: Mapping[str, str] | None = None
+    """What a volume gets if it has to be made."""
 
     def to_json(self) -> Json:
         """What the record keeps."""
@@ -94,9 +98,7 @@ def make_sources(points: Iterable[MountPoint]) -> None:
         if point.type != "bind" or os.path.lexists(point.source):
             continue
         if not point.makes_source:
-            raise ServerError(
-                f'invalid mount config for type "bind": bind source path does not exist: {point.source}'
-            )
+            raise ServerError(f'invalid mount config for type "bind": bind source path does not exist: {point.source}')
         os.makedirs(point.source, exist_ok=True)
 
 
@@ -105,7 +107,9 @@ def make_sources(points: Iterable[MountPoint]) -> None:
 TMPFS_DEFAULTS = ("noexec", "nosuid", "nodev")
 
 # mount(8) and tmpfs(5); a word may be given with or without "no"
-TMPFS_FLAGS = frozenset("defaults ro rw suid dev exec sync async dirsync mand atime diratime relatime strictatime".split())
+TMPFS_FLAGS = frozenset(
+    "defaults ro rw suid dev exec sync async dirsync mand atime diratime relatime strictatime".split()
+)
 TMPFS_VALUES = frozenset("size mode uid gid nr_inodes nr_blocks mpol".split())
 
 

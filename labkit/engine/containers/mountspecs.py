@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from labkit.engine.containers.mounts import MountPoint, tmpfs_options
@@ -35,10 +36,10 @@ _MISSING = "field {0} must not be empty"
 
 def bind(text: str) -> MountPoint:
     """One of HostConfig.Binds. A single path is an anonymous volume. Raises BadParameter."""
-    parts = text.split(":")
-    if not parts[0] or len(parts) > 3 or (len(parts) == 2 and _is_mode(parts[1])):
+    first, *rest = text.split(":")
+    if not first or len(rest) > 2 or (len(rest) == 1 and _is_mode(rest[0])):
         raise BadParameter(f"invalid volume specification: '{text}'")
-    source, target, mode = (["", *parts] if len(parts) == 1 else parts + [""])[:3] if len(parts) < 3 else parts
+    source, target, mode = (first, *rest, "")[:3] if rest else ("", first, "")
     if not _is_mode(mode):
         raise BadParameter(f"invalid mode: {mode}")
     try:
@@ -61,11 +62,11 @@ def _from_mode(source: str, target: str, mode: str) -> MountPoint:
         "Source": source,
         "Target": target,
         "ReadOnly": "ro" in words,
-        **({"BindOptions": {"Propagation": propagation, "CreateMountpoint": True}} if propagation else {}),
+        **({"BindOptions": {"Propagation": propagation}} if propagation else {}),
         **({"VolumeOptions": {"NoCopy": True}} if "nocopy" in words else {}),
     }
     made = mount(asked)
-    return MountPoint(**{**made.to_json(), "mode": mode, "makes_source": made.type == "bind"})
+    return replace(made, mode=mode or made.mode, makes_source=made.type == "bind")
 
 
 def mount(asked: Json) -> MountPoint:
@@ -111,7 +112,7 @@ def _bind(asked: Json) -> MountPoint:
     propagation = options.get("Propagation") or "rprivate"
     if propagation not in PROPAGATIONS:
         raise BadParameter(f"invalid propagation mode: {propagation}")
-    _refuse(asked, "VolumeOptions", "TmpfsOptions")
+    _refuse(asked, "VolumeOptions")
     _check_absolute(source)
     return MountPoint(
         "bind",
@@ -126,18 +127,22 @@ def _bind(asked: Json) -> MountPoint:
 
 def _volume(asked: Json) -> MountPoint:
     name, options = asked.get("Source") or "", asked.get("VolumeOptions") or {}
-    _refuse(asked, "BindOptions", "TmpfsOptions")
+    driver = options.get("DriverConfig") or {}
+    _refuse(asked, "BindOptions")
     if not name and asked.get("ReadOnly"):
         raise BadParameter("must not set ReadOnly mode when using anonymous volumes")
     return MountPoint(
         "volume",
         clean(asked["Target"]),
         name=name,
-        mode="z",
+        mode="z",  # what dockerd shows where nothing was given
         writable=not asked.get("ReadOnly"),
         named=bool(name),
-        copies=not options.get("NoCopy"),
+        copies=not options.get("NoCopy") and not options.get("Subpath"),
         subpath=_subpath(name, options.get("Subpath") or ""),
+        driver=driver.get("Name") or "",
+        driver_options=driver.get("Options"),
+        labels=options.get("Labels"),
     )
 
 

@@ -39,6 +39,8 @@ class State:
     oom_killed: bool = False
     started_at: str = timestamps.NEVER
     finished_at: str = timestamps.NEVER
+    health: Json | None = None
+    """Docker's `Health` where there is a health check that has been begun: Status, FailingStreak, Log."""
 
     @property
     def alive(self) -> bool:
@@ -63,7 +65,7 @@ class Container:
     endpoints: dict[str, Json] = field(default_factory=dict)
     """network name -> what the container asked for there (networks/settings.py)."""
     mounts: list[Json] = field(default_factory=list)
-    """Binds and mounts as OCI has them."""
+    """Its mount points (mounts.py)."""
     state: State = field(default_factory=State)
     attached: dict[str, Json] = field(default_factory=dict)
     """network name -> the endpoint that it has there while it runs (networks/endpoint.py)."""
@@ -85,6 +87,8 @@ class Container:
     """A restart is under way: the exit in the middle of it does not remove the container (`--rm`)."""
     restart_delay: float = field(default=0.0, repr=False, compare=False)
     restarting: asyncio.Task[None] | None = field(default=None, repr=False, compare=False)
+    monitor: asyncio.Task[None] | None = field(default=None, repr=False, compare=False)
+    """Runs the health check (health.py)."""
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -116,8 +120,9 @@ class Container:
 
     def began(self, pid: int, birth: int, boot_id: str) -> None:
         """Note that its process runs. When the run before it ended stays known, as with Docker."""
-        before = self.state.finished_at
+        before, health = self.state.finished_at, self.state.health
         self.state = State("running", pid, birth, boot_id, started_at=timestamps.now(), finished_at=before)
+        self.state.health = health
 
     def ended(self, exit_code: int, at: float, *, restarts: bool = False) -> None:
         """Note that its process is over. `at` is in seconds since 1970."""
@@ -135,7 +140,7 @@ class Container:
 _KEPT = tuple(
     f.name
     for f in fields(Container)
-    if f.name not in {"lock", "waiters", "attaching", "execs", "held", "restart_delay", "restarting"}
+    if f.name not in {"lock", "waiters", "attaching", "execs", "held", "restart_delay", "restarting", "monitor"}
 )
 
 

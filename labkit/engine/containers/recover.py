@@ -24,7 +24,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from labkit.engine.containers import exits, restarts, start
+from labkit.engine.containers import exits, health, restarts, start
 from labkit.engine.containers.background import background
 from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container, from_json
@@ -83,7 +83,7 @@ def _load(engine: Engine) -> None:
 async def _settle(engine: Engine, container: Container, task: dict[str, Any] | None) -> None:
     if container.state.status == "removing":
         with contextlib.suppress(ApiError):
-            await erase(engine, container)
+            await erase(engine, container, volumes=container.auto_remove)
     elif task is None:
         _without_task(engine, container)
     elif task["state"] == "running":
@@ -101,7 +101,10 @@ def _runs_on(engine: Engine, container: Container, pid: int) -> None:
     """It has a process. If the record does not know yet, the engine died before it could write so."""
     if not container.state.has_process or container.state.pid != pid:
         container.began(pid, start.birth(pid), boot_id())
+        health.begin(engine, container)
         engine.containers.try_save(container)
+    elif container.state.status == "running":
+        health.watch(engine, container)
     attach.resume(engine, container)
 
 

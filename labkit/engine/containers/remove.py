@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 TRIES = 3
 
 
-async def remove(engine: Engine, container: Container, *, force: bool = False) -> None:
-    """Remove a container, with `force` a running one too (it is killed). Raises Conflict, ServerError."""
+async def remove(engine: Engine, container: Container, *, force: bool = False, volumes: bool = False) -> None:
+    """Remove a container, with `force` a running one too (it is killed). Raises Conflict, ServerError.
+
+    `volumes`: those that nobody named go with it.
+    """
     verb = "remove by force" if force else "remove"
     for _ in range(TRIES):
         lifecycle.check(verb, container.state.status, container.id, container.name)
@@ -30,7 +33,7 @@ async def remove(engine: Engine, container: Container, *, force: bool = False) -
                 return  # it removed itself meanwhile (--rm)
             if not container.state.alive:  # it may have been started while we waited for the lock
                 lifecycle.check(verb, container.state.status, container.id, container.name)
-                await erase(engine, container)
+                await erase(engine, container, volumes=volumes)
                 return
     raise Conflict(f"container {container.name} is started again and again; stop what starts it, then remove it")
 

@@ -6,12 +6,14 @@ for Docker's defaults.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from labkit.engine.containers import profile
+from labkit.engine.containers.hostdevices import INIT_PLACE
+from labkit.engine.containers.mounts import in_order, tmpfs
 
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Json = dict[str, Any]
@@ -36,6 +38,9 @@ class Surroundings:
     files: Mapping[str, str] = field(default_factory=dict)  # path inside -> file outside: /etc/hosts and the like
     joins: Mapping[str, str] = field(default_factory=dict)  # OCI namespace type -> path of one to be joined
     volumes: Sequence[Json] = ()  # further OCI mounts
+    devices: Sequence[Json] = ()  # OCI linux.devices beyond the usual ones
+    device_rules: Sequence[Json] = ()  # and further leave to use them
+    init: str | None = None  # the host's path of an init program that starts the command
     ids: int = 65536  # how many users and groups there are inside
 
 
@@ -58,7 +63,7 @@ def oci_config(config: Json, host: Json, who: Identity, around: Surroundings) ->
     privileged = bool(host.get("Privileged"))
     return {
         "ociVersion": "1.0.2",
-        "process": process(config, host, who, around.container_id),
+        "process": with_init(process(config, host, who, around.container_id), around.init),
         "root": {"path": around.merged, "readonly": bool(host.get("ReadonlyRootfs"))},
         "hostname": "" if host.get("UTSMode") == "host" else config.get("Hostname") or around.container_id[:12],
         "domainname": config.get("Domainname") or "",
@@ -66,7 +71,8 @@ def oci_config(config: Json, host: Json, who: Identity, around: Surroundings) ->
         "linux": {
             "cgroupsPath": f"/labkit/{around.container_id}",
             "namespaces": namespaces(host, around.joins),
-            "resources": resources(host),
+            "devices": list(around.devices),
+            "resources": resources(host, around.device_rules),
             "sysctl": host.get("Sysctls") or {},
             "maskedPaths": _paths(host.get("MaskedPaths"), masked_paths(), privileged),
             "readonlyPaths": _paths(host.get("ReadonlyPaths"), profile.READONLY_PATHS, privileged),
@@ -85,6 +91,7 @@ def process(config: Json, host: Json, who: Identity, container_id: str) -> Json:
         "terminal": terminal,
         "consoleSize": console_size(host.get("ConsoleSize")) if terminal else None,
         "user": {"uid": who.uid, "gid": who.gid, "additionalGids": list(who.groups)},
+        "oomScoreAdj": host.get("OomScoreAdj") or 0,
         "noNewPrivileges": no_new_privileges(host),
         "capabilities": _capability_sets(host),
         "rlimits": [
@@ -92,6 +99,11 @@ def process(config: Json, host: Json, who: Identity, container_id: str) -> Json:
             for limit in host.get("Ulimits") or ()
         ],
     }
+
+
+def with_init(made: Json, init: str | None) -> Json:
+    """Let the init program be process 1, and the command its child: it passes signals on and reaps orphans."""
+    return {**made, "args": [INIT_PLACE, "--", *made["args"]]} if init else made
 
 
 def exec_process(create: Json, config: Json, host: Json, who: Identity, container_id: str) -> Json:
@@ -148,12 +160,30 @@ def _paths(given: list[str] | None, default: Sequence[str], privileged: bool) ->
 
 
 def mounts(host: Json, around: Surroundings) -> list[Json]:
-    """OCI `mounts`: the kernel's trees, then the files of the engine's, then binds and tmpfs of the request's."""
+    """OCI `mounts`: the kernel's trees, then all else, the deeper a place the later.
+
+    What the request mounts itself takes the place of what would stand there.
+    """
+    asked = [*around.volumes, *(tmpfs(path, options) for path, options in (host.get("Tmpfs") or {}).items())]
+    taken = {one["destination"] for one in asked}
+    lent = [_bind(source, destination) for destination, source in around.files.items() if destination not in taken]
+    init = [{**_bind(around.init, INIT_PLACE), "options": ["bind", "ro"]}] if around.init else []
+    return [row for row in kernel_trees(host, around.ids) if not _hidden(row, taken)] + in_order([*lent, *init, *asked])
+
+
+def _hidden(row: Json, taken: Set[str]) -> bool:
+    """Whether the request mounts this place itself, or the whole /dev that it is in."""
+    place = row["destination"]
+    return place in taken or (place.startswith("/dev/") and "/dev" in taken)
+
+
+def kernel_trees(host: Json, ids: int) -> list[Json]:
+    """What every container has of the kernel's: /proc, /dev, /sys."""
     shm = f"size={host.get('ShmSize') or 64 << 20}"
     rows = []
     for destination, kind, source, options in MOUNTS:
         mine = [*options, shm] if destination == "/dev/shm" else list(options)
-        if around.ids <= TTY_GROUP and kind == "devpts":
+        if ids <= TTY_GROUP and kind == "devpts":
             mine.remove(f"gid={TTY_GROUP}")  # a group that does not exist can't own the terminals
         if host.get("Privileged") and "ro" in mine:
             mine.remove("ro")
@@ -161,9 +191,6 @@ def mounts(host: Json, around: Surroundings) -> list[Json]:
         if kind == "cgroup":
             row["annotations"] = ["optional"]  # refused in some nested places; a container does without
         rows.append(row)
-    rows += [_bind(source, destination, ["rprivate"]) for destination, source in around.files.items()]
-    rows += around.volumes
-    rows += [tmpfs(path, options) for path, options in (host.get("Tmpfs") or {}).items()]
     return rows
 
 
@@ -173,25 +200,8 @@ def masked_paths() -> tuple[str, ...]:
     return profile.masked_paths(os.cpu_count() or 1)
 
 
-def _bind(source: str, destination: str, options: list[str]) -> Json:
-    return {"destination": destination, "type": "bind", "source": source, "options": ["rbind", *options]}
-
-
-def tmpfs(path: str, options: str) -> Json:
-    """A tmpfs with Docker's defaults, which later words may undo."""
-    words = ["noexec", "nosuid", "nodev", *(word for word in options.split(",") if word)]
-    return {"destination": path, "type": "tmpfs", "source": "tmpfs", "options": words}
-
-
-def bind(spec: str) -> Json:
-    """One of HostConfig.Binds, `source:destination[:options]`. ValueError if it is not of that form."""
-    parts = spec.split(":")
-    if not 2 <= len(parts) <= 3 or not all(part.startswith("/") for part in parts[:2]):
-        raise ValueError(f"invalid volume specification: '{spec}'")
-    options = [word for word in (parts[2].split(",") if len(parts) == 3 else []) if word not in ("z", "Z", "rw")]
-    if not any(word.endswith(("private", "slave", "shared")) for word in options):
-        options.append("rprivate")
-    return _bind(parts[0], parts[1], options)
+def _bind(source: str, destination: str) -> Json:
+    return {"destination": destination, "type": "bind", "source": source, "options": ["rbind", "rprivate"]}
 
 
 # HostConfig field -> OCI namespace type; the value "host" means: no namespace of its own
@@ -210,7 +220,7 @@ def namespaces(host: Json, joins: Mapping[str, str]) -> list[Json]:
     return rows
 
 
-def resources(host: Json) -> Json:
+def resources(host: Json, device_rules: Sequence[Json] = ()) -> Json:
     """OCI `linux.resources` from HostConfig: bytes, microseconds, and which devices may be used."""
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
     if memory and not swap:
@@ -219,14 +229,24 @@ def resources(host: Json) -> Json:
     if host.get("NanoCpus"):
         period, quota = 100_000, host["NanoCpus"] * 100_000 // 1_000_000_000
     return {
-        "memory": {"limit": memory, "swap": swap},
+        "memory": {
+            "limit": memory,
+            "swap": swap,
+            "reservation": host.get("MemoryReservation") or 0,
+            "swappiness": None if host.get("MemorySwappiness") == -1 else host.get("MemorySwappiness"),
+            "disableOOMKiller": bool(host.get("OomKillDisable")),
+        },
         "cpu": {
             "shares": host.get("CpuShares") or 0,
             "quota": quota,
             "period": period,
+            "realtimePeriod": host.get("CpuRealtimePeriod") or 0,
+            "realtimeRuntime": host.get("CpuRealtimeRuntime") or 0,
             "cpus": host.get("CpusetCpus") or "",
             "mems": host.get("CpusetMems") or "",
         },
         "pids": {"limit": host.get("PidsLimit") or 0},
-        "devices": [{"allow": True, "access": "rwm"}] if host.get("Privileged") else list(profile.DEVICE_RULES),
+        "devices": [{"allow": True, "access": "rwm"}]
+        if host.get("Privileged")
+        else [*profile.DEVICE_RULES, *device_rules],
     }

@@ -12,10 +12,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
-from labkit.engine.containers import files, lifecycle, mounts, spec, users, views
+from labkit.engine.containers import (
+    files,
+    health,
+    hostdevices,
+    lifecycle,
+    logoptions,
+    mounts,
+    spec,
+    storage,
+    users,
+    views,
+)
 from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container
 from labkit.engine.containers.roots import running_root
@@ -32,10 +42,6 @@ log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-LOG_FILES, LOG_BYTES = 3, 10 << 20
-"""A container's log is bounded, unlike Docker's: a lesson must not fill a disk."""
-
-_SIZES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _JOINS = {"NetworkMode": "network", "PidMode": "pid", "IpcMode": "ipc"}
 _PROC_NAMES = {"network": "net", "pid": "pid", "ipc": "ipc"}
 
@@ -60,16 +66,18 @@ async def run(engine: Engine, container: Container) -> None:
         engine.containers.try_save(container)
         if container.auto_remove:  # nobody will see its end, so it goes now
             with contextlib.suppress(ApiError):
-                await erase(engine, container)
+                await erase(engine, container, volumes=True)
         raise error from failure
     engine.containers.try_save(container)
     attach.started(engine, container)
+    storage.tell_mounted(engine, container)
     engine.containers.tell(container, "start")
 
 
 async def _bring_up(engine: Engine, container: Container) -> None:
     attach.reserve(engine, container)
     engine.containers.try_save(container)  # with its addresses, which nobody else may get, even if we die now
+    await storage.fill(engine, container)
     config = prepare(engine, container)
     pid = await engine.shim.create(
         container.id,
@@ -84,6 +92,7 @@ async def _bring_up(engine: Engine, container: Container) -> None:
     attach.plug_in(engine, container, pid)
     await engine.shim.start(container.id)
     container.began(pid, birth(pid), boot_id())
+    health.begin(engine, container)
 
 
 def _take_attached(container: Container) -> list[Any]:
@@ -95,22 +104,46 @@ def prepare(engine: Engine, container: Container) -> Json:
     """The OCI config for a container as it is now, with the files that it needs written."""
     folder = engine.containers.folder(container)
     host = container.host_config
-    joins = namespaces_of_others(engine, host)
-    mounts.make_sources(container.mounts)
-    around = spec.Surroundings(
-        container.id,
-        engine.driver.merged(container.id),
-        lend_files(engine, container),
-        joins,
-        container.mounts,
-        ids=engine.ids.count if engine.ids else spec.Surroundings.ids,
-    )
+    around = surroundings(engine, container)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{folder}/exit.json")
+    owner = _network_owner(engine, container)
+    if owner is not container and host.get("UTSMode") != "host":  # as Docker: who shares the network shares its name
+        container.config["Hostname"] = owner.hostname
     config = container.config
     if container.links:
         config = {**config, "Env": [*linking.environment(engine, container), *(config.get("Env") or ())]}
     return spec.oci_config(config, host, identity(engine, container), around)
+
+
+def surroundings(engine: Engine, container: Container) -> spec.Surroundings:
+    """What the container gets of the engine's and of the host's. Raises ServerError, Conflict, OSError."""
+    host = container.host_config
+    hostdevices.check_requests(host.get("DeviceRequests"))
+    points = mounts.of(container.mounts)
+    mounts.make_sources(points)
+    for options in (host.get("Tmpfs") or {}).values():
+        mounts.check_tmpfs(options)
+    nodes, shown = _devices(engine, host)
+    own_pids = not host.get("PidMode")  # in another's pid namespace there is a process 1 already
+    return spec.Surroundings(
+        container.id,
+        engine.driver.merged(container.id),
+        lend_files(engine, container),
+        namespaces_of_others(engine, host),
+        [*(point.to_oci() for point in points), *shown],
+        nodes,
+        hostdevices.rules(host),
+        hostdevices.init_program() if host.get("Init") and own_pids else None,
+        ids=engine.ids.count if engine.ids else spec.Surroundings.ids,
+    )
+
+
+def _devices(engine: Engine, host: Json) -> tuple[list[Json], list[Json]]:
+    """The devices as nodes to be made, or, in a user namespace, as mounts of the host's."""
+    if engine.ids is None:
+        return [device.to_oci() for device in hostdevices.devices(host)], []
+    return [], [device.to_mount() for device in hostdevices.devices({**host, "Privileged": False})]
 
 
 # --- who, and with whom ------------------------------------------------------------------------------------------
@@ -190,17 +223,8 @@ def log_options(engine: Engine, container: Container) -> Json | None:
     """Where the shim writes the output, and how much of it is kept; None for the driver `none`."""
     if views.log_driver(container) == "none":
         return None
-    options = container.host_config["LogConfig"]["Config"]
-    return {
-        "path": f"{engine.containers.folder(container)}/log.json",
-        "max_size": _bytes(options.get("max-size", ""), LOG_BYTES),
-        "max_files": max(1, _bytes(options.get("max-file", ""), LOG_FILES)),
-    }
-
-
-def _bytes(text: str, default: int) -> int:
-    match = re.fullmatch(r"(\d+)\s*([kmg]?)b?", text.lower())
-    return int(match[1]) * _SIZES[match[2]] if match else default
+    size, files = logoptions.limits(container.host_config["LogConfig"]["Config"])
+    return {"path": f"{engine.containers.folder(container)}/log.json", "max_size": size, "max_files": files}
 
 
 def birth(pid: int) -> int:
@@ -263,4 +287,3 @@ async def _undo(engine: Engine, container: Container) -> None:
     unplug(engine, container)
     with contextlib.suppress(RuntimeFailed):
         await engine.shim.delete(container.id)
-

@@ -12,11 +12,12 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING
 
-from labkit.engine.containers import lifecycle, restarts, start
+from labkit.engine.containers import health, lifecycle, restarts, start
 from labkit.engine.containers.names import check_name
 from labkit.engine.containers.record import Container
 from labkit.engine.containers.signals import signal_number
 from labkit.engine.errors import ApiError, BadParameter, NotModified, ServerError
+from labkit.lifecycle import Move
 from labkit.runtime.create import RuntimeFailed
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ KILL_SECONDS = 10
 """How long a killed process may take to be gone: one that waits for a disk takes its time."""
 
 
-def _check(verb: str, container: Container) -> lifecycle.Move:
+def _check(verb: str, container: Container) -> Move:
     return lifecycle.check(verb, container.state.status, container.id, container.name)
 
 
@@ -133,6 +134,7 @@ async def pause(engine: Engine, container: Container) -> None:
         except RuntimeFailed as failure:
             raise ServerError(f"Cannot pause container {container.id}: {failure}") from failure
         container.state.status = move.to
+        health.leave(container)
         engine.containers.try_save(container)
         engine.containers.tell(container, move.event)
 
@@ -151,6 +153,7 @@ async def _thaw(engine: Engine, container: Container) -> None:
     except RuntimeFailed as failure:
         raise ServerError(f"Cannot unpause container {container.id}: {failure}") from failure
     container.state.status = move.to
+    health.watch(engine, container)
     engine.containers.try_save(container)
     engine.containers.tell(container, move.event)
 

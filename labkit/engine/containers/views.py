@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.engine.containers import timestamps
+from labkit.engine.containers import health, timestamps
+from labkit.engine.containers import mounts as mountpoints
 from labkit.engine.containers.record import Container, Json
 from labkit.engine.networks import bindings
 from labkit.engine.networks.names import names_of
@@ -80,6 +81,7 @@ def state(container: Container) -> Json:
         "Error": now.error,
         "StartedAt": now.started_at,
         "FinishedAt": now.finished_at,
+        **({"Health": now.health} if now.health is not None else {}),
     }
 
 
@@ -94,22 +96,7 @@ def log_driver(container: Container) -> str:
 
 def mounts(container: Container) -> list[Json]:
     """Inspect's `Mounts`: what the request mounted, sorted by where it stands."""
-    rows = [_mount(one) for one in container.mounts]
-    return sorted(rows, key=lambda row: str(row["Destination"]))
-
-
-def _mount(one: Json) -> Json:
-    options = one["options"]
-    row = {"Type": one["type"], "Source": one["source"] if one["type"] == "bind" else ""}
-    propagation = next((word for word in options if word.endswith(("private", "slave", "shared"))), "")
-    mode = ",".join(word for word in options if word != "rbind" and word != propagation)
-    return {
-        **row,
-        "Destination": one["destination"],
-        "Mode": mode if one["type"] == "bind" else "",
-        "RW": "ro" not in options,
-        "Propagation": propagation,
-    }
+    return sorted((point.row() for point in mountpoints.of(container.mounts)), key=lambda row: str(row["Destination"]))
 
 
 # --- the network -------------------------------------------------------------------------------------------------
@@ -212,9 +199,10 @@ def status(container: Container, now: float | None = None) -> str:
     at = time.time() if now is None else now
     up = timestamps.in_words(max(0.0, at - timestamps.parse(seen.started_at)))
     ago = timestamps.in_words(max(0.0, at - timestamps.parse(seen.finished_at)))
+    well = health.in_words(container)
     words: dict[str, str] = {
         "created": "Created",
-        "running": f"Up {up}",
+        "running": f"Up {up} ({well})" if well else f"Up {up}",
         "paused": f"Up {up} (Paused)",
         "restarting": f"Restarting ({seen.exit_code}) {ago} ago",
         "exited": f"Exited ({seen.exit_code}) {ago} ago",

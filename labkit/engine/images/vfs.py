@@ -7,8 +7,6 @@ an overlay (an engine inside a container), still runs. Docker has the same drive
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,16 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labkit.engine.images import beneath
 from labkit.engine.images.changes import Kind, Tree, changes
+from labkit.engine.images.copying import copy_content
 from labkit.engine.images.extract import Extracted, extract
 from labkit.engine.images.layers import GraphDriver
 from labkit.engine.images.mountpoints import make_mount_points
-from labkit.engine.images.pack import pack
-from labkit.engine.images.tarstream import Limits, Readable
+from labkit.engine.images.tarstream import Readable
 
 if TYPE_CHECKING:
     from labkit.engine.images.image import Image
-
-_OWN_COPY = Limits(expansion=1 << 30)  # sparse files of our own are no bomb
 
 
 class VfsDriver(GraphDriver):
@@ -82,20 +78,6 @@ class VfsDriver(GraphDriver):
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy a folder's content, with owners, modes, links and attributes: one archive, packed and unpacked at once."""
+    """Copy a folder's content, with owners, modes, links and attributes."""
     with beneath.opened_folder(source) as old, beneath.opened_folder(target) as new:
-        os.chmod(target, os.stat(source).st_mode & 0o7777)
-        extract(_Pipe(pack(old, "/", top="", exact_times=True)), new, devices=True, limits=_OWN_COPY)
-
-
-class _Pipe(io.RawIOBase):
-    """An iterator of pieces, to be read like a file."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self.pieces, self.left = pieces, b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        while not self.left and (piece := next(self.pieces, None)) is not None:
-            self.left = piece
-        data, self.left = self.left[:size], self.left[size:]
-        return data
+        copy_content(old, new)

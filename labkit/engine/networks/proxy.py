@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 from collections import OrderedDict
@@ -30,6 +31,13 @@ IDLE_SECONDS = 90
 
 BURST = 64
 """How many packets are read before others have their turn."""
+
+
+def _address(target: Target) -> str:
+    """The container's address. OSError while it has none: an empty one would mean this machine itself."""
+    if ip := target():
+        return ip
+    raise OSError(errno.EHOSTUNREACH, "the container is on no network with a way to it")
 
 
 class TcpProxy:
@@ -66,7 +74,7 @@ class TcpProxy:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # who vanished is noticed one day
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    inside = await asyncio.open_connection(self._target() or "0.0.0.0", self._port)
+                    inside = await asyncio.open_connection(_address(self._target), self._port)
             except (OSError, TimeoutError) as refused:
                 log.debug("port %d of the container: %s", self._port, refused)
                 return
@@ -141,7 +149,7 @@ class UdpProxy:
     def _open(self, client: Address) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            sock.connect((self._target() or "0.0.0.0", self._port))
+            sock.connect((_address(self._target), self._port))
         except OSError:
             sock.close()
             raise

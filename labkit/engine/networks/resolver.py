@@ -146,6 +146,8 @@ class Resolver:
                     said = self._own(query, stream=True)
                     if said is None:
                         said = await self._others(query, stream=True)
+                    if not said:  # noise: there is nothing more to talk about
+                        return
                     writer.write(len(said).to_bytes(2, "big") + said)
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as ended:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from labkit.engine.errors import BadParameter
 
 if TYPE_CHECKING:
-    from labkit.engine.volumes import Volume
+    from labkit.engine.volumes.store import Volume
 
 Filters = Mapping[str, Sequence[str]]
 Test = Callable[["Volume", str, bool], bool]

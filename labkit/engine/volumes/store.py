@@ -50,7 +50,7 @@ OPTIONS = {"device": ("type",), "type": ("device",), "o": ("device", "type"), "s
 
 @dataclass(frozen=True)
 class Volume:
-    """One volume. `path` is the folder that a container sees, `labels` and `options` are None where none were given."""
+    """One volume. `path` is its folder; `labels` and `options` are None where none were given."""
 
     name: str
     path: str
@@ -61,6 +61,11 @@ class Volume:
     @property
     def anonymous(self) -> bool:
         return ANONYMOUS in (self.labels or {})
+
+    @property
+    def source(self) -> str:
+        """The folder that a container sees: its own, or the one of the host's that the options name."""
+        return (self.options or {}).get("device") or self.path
 
     def shown(self) -> Json:
         """`GET /volumes/{name}`, and the answer to its creation."""
@@ -109,7 +114,7 @@ class Volumes:
 
     def users(self, name: str) -> list[str]:
         """The ids of the containers that mount it, running or not."""
-        return [c.id for c in self.engine.containers if any(point["name"] == name for point in c.mounts)]
+        return [c.id for c in self.engine.containers if any(point.get("name") == name for point in c.mounts)]
 
     def listed(self, wanted: Mapping[str, Sequence[str]]) -> list[Volume]:
         """Those that pass the filters of `GET /volumes`. Raises BadParameter."""
@@ -130,17 +135,23 @@ class Volumes:
         """
         if not name:
             name, labels = secrets.token_hex(32), {**(labels or {}), ANONYMOUS: ""}
-        if driver not in ("", DRIVER):
-            raise NotFound(f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
-        check_name(name)
+        self.check(name, driver, options)
         if name in self._by_name:
             return self._by_name[name]
-        device = _device(name, options or {})
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        made = Volume(name, device or f"{self.root}/{name}/_data", created, labels, options or None)
+        made = Volume(name, f"{self.root}/{name}/_data", created, labels, options or None)
         self._store(made)
         self.tell(made, "create")
         return made
+
+    def check(self, name: str, driver: str = "", options: Mapping[str, str] | None = None) -> None:
+        """Whether there can be such a volume; one without a name can. Raises as `create` does."""
+        name = name or secrets.token_hex(32)
+        if driver not in ("", DRIVER):
+            raise NotFound(f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
+        check_name(name)
+        if name not in self._by_name:
+            check_options(name, options or {})
 
     def _store(self, volume: Volume) -> None:
         """The record last: a folder without one was never a volume. Raises OSError."""
@@ -212,19 +223,16 @@ def check_name(name: str) -> None:
         )
 
 
-def _device(name: str, options: Mapping[str, str]) -> str:
-    """The folder that the options ask for instead of one of our own; "" where they ask for nothing."""
+def check_options(name: str, options: Mapping[str, str]) -> None:
+    """Whether a volume may be made with these options of its driver. Raises BadParameter, NotImplemented_."""
     for option in options:
         if option not in OPTIONS:
             raise BadParameter(f'create {name}: invalid option: "{option}"')
         for other in OPTIONS[option]:
             if not options.get(other):
                 raise BadParameter(f'create {name}: missing required option: "{other}"')
-    if not options:
-        return ""
-    if options.get("type") != "none" or "bind" not in options.get("o", "").split(","):
+    if options and (options.get("type") != "none" or "bind" not in options.get("o", "").split(",")):
         raise NotImplemented_(
             f"create {name}: this engine mounts no file systems for a volume; of the driver's options it knows only "
             "type=none,o=bind,device=/some/folder"
         )
-    return options["device"]

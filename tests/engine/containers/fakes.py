@@ -18,6 +18,7 @@ from labkit.engine.networks.firewall import Firewall
 from labkit.engine.networks.record import PREDEFINED
 from labkit.engine.networks.store import Networks
 from labkit.engine.state import State
+from labkit.engine.volumes.store import Volumes
 from labkit.runtime.create import RuntimeFailed
 
 IMAGE = Image(
@@ -153,6 +154,7 @@ def make_engine(folder: Path, shim: FakeShim | None = None) -> Engine:
     state = State.at(folder / "state", folder / "run")
     engine = Engine(state, Events(), FakeDriver(state.overlay), FakeImages(), shim or FakeShim())
     engine.networks = FakeNetworks(state)
+    engine.volumes = Volumes(engine)
     engine.containers = Containers(engine)
     return engine
 

@@ -29,12 +29,9 @@ def test_a_free_range_collides_with_no_route():
 
 
 def test_every_range_can_be_given_once():
-    taken: list[ipaddress.IPv4Network] = []
-    for _ in POOLS:
-        taken.append(free_pool(taken))
-    assert len(set(taken)) == len(POOLS) > 250
+    assert free_pool(POOLS[:-1]) == POOLS[-1]
     with pytest.raises(OSError, match="no free address range"):
-        free_pool(taken)
+        free_pool(POOLS)
 
 
 def test_the_machine_tells_its_routes_and_no_table_is_no_error():

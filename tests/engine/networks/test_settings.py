@@ -76,7 +76,7 @@ CONNECT = {  # network, NetworkMode, networks that it is on: the words
 @pytest.mark.parametrize(("network", "mode", "present", "words"), CONNECT.values(), ids=CONNECT)
 def test_connect_refused(network, mode, present, words):
     with pytest.raises(BadParameter) as refusal:
-        settings.check_connect(Network("", network, ""), mode, dict.fromkeys(present, {}))
+        settings.check_connect(Network("", network, ""), mode, {name: {} for name in present})
     assert refusal.value.message == words
 
 

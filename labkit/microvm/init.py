@@ -1,0 +1,166 @@
+"""The guest's first process: make a system of it, start the engine, and be the guest's end of the channel.
+
+The kernel starts it as `python -m labkit.microvm.init KEY=VALUE...` on a read-only root file system: with user-mode
+Linux that is the host's own, seen through hostfs, with QEMU a disk made of the same Python. It runs until the host
+takes the machine away; nothing here is kept, so nothing has to be shut down in order.
+
+    channel   the character device that leads to the host
+    modules   a folder of kernel modules, in the order of their names (user-mode Linux; QEMU's initramfs has its own)
+    share     a folder of the host that the guest sees and may write to (user-mode Linux)
+    clock     unix time, for a machine without a clock
+
+Few imports, as each takes ten times as long on an emulated processor.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+
+from labkit import linux
+from labkit.microvm.ports import GUEST_SOCKET, TARGET
+from labkit.microvm.relay import ChannelClosed, Relay
+
+ENGINE_SOCKET = "/run/labkit/engine.sock"
+STATE = "/run/labkit/state"
+SCRATCH = "/run/labkit/tmp"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NODEV = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+
+# what, where, options: everything that a Linux system has mounted before its first service
+MOUNTS: tuple[tuple[str, str, int, str], ...] = (
+    ("proc", "/proc", NODEV, ""),
+    ("sysfs", "/sys", NODEV, ""),
+    ("devtmpfs", "/dev", linux.MS_NOSUID, "mode=755"),
+    ("tmpfs", "/run", linux.MS_NODEV, "mode=755,size=70%"),  # images and containers are kept here
+    ("cgroup2", "/sys/fs/cgroup", NODEV, ""),
+)
+
+
+def main() -> None:
+    """Pid 1's whole life."""
+    options = dict(word.partition("=")[::2] for word in sys.argv[1:])
+    make_system(options)
+    channel = open_channel(options["channel"])
+    start_relay(channel)
+
+
+def make_system(options: dict[str, str]) -> None:
+    """Modules, mounts, a name, a loopback interface."""
+    for fstype, target, flags, data in MOUNTS:
+        with attempt(f"mounting {target}"):
+            linux.mount(fstype, target, fstype, flags, data)
+    for folder in (STATE, SCRATCH):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    if share := options.get("share"):
+        with attempt(f"sharing {share}"):
+            linux.mount("none", share, "hostfs", linux.MS_NODEV, share)
+    load_modules(options.get("modules", ""))
+    if clock := options.get("clock"):
+        time.clock_settime(time.CLOCK_REALTIME, float(clock))
+    linux.sethostname("labkit-vm")
+    loopback_up()
+
+
+@contextlib.contextmanager
+def attempt(what: str) -> Iterator[None]:
+    """Try one step; say on the console why it failed and go on: half a system can still tell what is wrong."""
+    try:
+        yield
+    except OSError as error:
+        print(f"labkit: {what}: {error}", flush=True)
+
+
+def load_modules(folder: str) -> None:
+    for name in sorted(os.listdir(folder)) if folder else ():
+        with attempt(f"loading {name}"), open(f"{folder}/{name}", "rb") as file:
+            linux.finit_module(file.fileno())
+
+
+def loopback_up() -> None:
+    """Set IFF_UP on `lo`: netdevice(7)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sH14x", b"lo", 1)
+        fcntl.ioctl(any_socket, 0x8914, request)  # SIOCSIFFLAGS
+
+
+def open_channel(device: str) -> int:
+    """Open the device; a terminal must pass each byte as it is."""
+    channel = os.open(device, os.O_RDWR | os.O_NOCTTY)
+    if os.isatty(channel):
+        import tty
+
+        tty.setraw(channel)
+    return channel
+
+
+def start_relay(channel: int) -> None:
+    """Start the engine and carry its socket, until the channel ends."""
+    relay = Relay(channel, host=False, on_open=connect)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(GUEST_SOCKET)
+    listener.listen(64)
+    relay.listen(listener, TARGET)
+    reap_children(relay)
+    tell_when_ready(relay, start_engine())
+    with contextlib.suppress(ChannelClosed):
+        while True:
+            relay.turn()
+
+
+def connect(target: str) -> socket.socket | None:
+    """The socket that a target of the host's means: the engine, or a published port."""
+    kind, _, port = target.partition(":")
+    sock = socket.socket(socket.AF_UNIX if kind == "engine" else socket.AF_INET)
+    try:
+        sock.connect(ENGINE_SOCKET if kind == "engine" else ("127.0.0.1", int(port)))
+    except OSError:
+        sock.close()
+        return None
+    return sock
+
+
+def start_engine() -> int:
+    """Start the engine; returns the descriptor on which it says that it is ready."""
+    ready, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    command = [sys.executable, "-m", "labkit.microvm.engine", "--socket", ENGINE_SOCKET, "--state", STATE]
+    environment = {**os.environ, "PATH": PATH, "HOME": "/root", "TMPDIR": SCRATCH}
+    os.posix_spawn(sys.executable, [*command, "--ready-fd", str(writer)], environment)
+    os.close(writer)
+    return ready
+
+
+def tell_when_ready(relay: Relay, ready: int) -> None:
+    def said() -> None:
+        relay.ignore(ready)
+        relay.tell("ready" if os.read(ready, 16).startswith(b"ready") else "failed")
+
+    relay.watch(ready, said)
+
+
+def reap_children(relay: Relay) -> None:
+    """Pid 1 inherits every orphan, and must wait for each: wait(2)."""
+    reader, writer = os.pipe()
+    for fd in (reader, writer):
+        os.set_blocking(fd, False)
+    signal.set_wakeup_fd(writer)
+    signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+
+    def reap() -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(reader, 4096)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    relay.watch(reader, reap)
+
+
+if __name__ == "__main__":
+    main()

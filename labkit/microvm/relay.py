@@ -1,0 +1,225 @@
+"""The channel at work: streams on one side, sockets on the other. The same loop runs on the host and in the guest.
+
+Each end says two things: which sockets it listens on, and with which target a stream is opened for each caller; and
+what to do with the targets that the other end asks for. Everything between is copying, in a single thread with
+selectors: asyncio would be nicer to read, but its import alone takes a second in an emulated guest.
+
+A socket is read only while its stream has room and the channel is not clogged, so a slow reader at one end slows the
+writer at the other, and nothing piles up between.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from labkit.microvm.mux import PIECE, Ended, Event, Mux, Opened, Received, Reset
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+CLOGGED = 1 << 17  # bytes that wait for the channel; beyond it no socket is read
+
+OnOpen = Callable[[str], socket.socket | None]
+"""Given the target that the other end asks for: the socket to connect it with, or None to refuse."""
+
+
+class ChannelClosed(Exception):
+    """The other end is gone."""
+
+
+@dataclass
+class _Local:
+    """A socket here that a stream is connected with."""
+
+    sock: socket.socket
+    stream: int
+    waiting: bytearray = field(default_factory=bytearray)  # for the socket; bounded by the stream's credit
+    read_all: bool = False  # the socket has ended, and the stream was told
+    ended: bool = False  # the stream has ended; the socket is told when `waiting` is empty
+    closed: bool = False
+
+
+class Relay:
+    """One end of the channel with its sockets. `channel` is a descriptor for both directions."""
+
+    def __init__(self, channel: int, *, host: bool, on_open: OnOpen) -> None:
+        self.mux = Mux(host)
+        self._channel, self._on_open = channel, on_open
+        self._locals: dict[int, _Local] = {}
+        self._selector = selectors.DefaultSelector()
+        os.set_blocking(channel, False)
+        self._selector.register(channel, READ, self._channel_ready)
+
+    # --- what an end is made of --------------------------------------------------------------------------------
+
+    def listen(self, listener: socket.socket, target: str) -> None:
+        """Open a stream with `target` for everybody who connects to a listening socket."""
+        listener.setblocking(False)
+        self.watch(listener.fileno(), lambda: self._accept(listener, target))
+
+    def ignore(self, fd: int) -> None:
+        """Undo `listen` or `watch`, before the descriptor is closed."""
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(fd)
+
+    def watch(self, fd: int, on_readable: Callable[[], None]) -> None:
+        """Call a function whenever a descriptor can be read."""
+        self._selector.register(fd, READ, lambda events: on_readable())
+
+    def connect(self, sock: socket.socket, target: str) -> None:
+        """Open a stream with `target` for a connected socket, which the relay then owns."""
+        self._adopt(sock, self.mux.open(target))
+
+    def tell(self, target: str) -> None:
+        """Send one word: a stream that is opened and ended at once."""
+        self.mux.end(self.mux.open(target))
+
+    @property
+    def busy(self) -> int:
+        """How many streams there are now."""
+        return len(self._locals)
+
+    # --- the loop ----------------------------------------------------------------------------------------------
+
+    def turn(self, seconds: float | None = None) -> None:
+        """Wait for the next events, at most so many seconds, and do what they ask for. Raises ChannelClosed."""
+        self._flush()
+        self._set_interests()
+        for key, events in self._selector.select(seconds):
+            if key.fd in self._selector.get_map():  # else an event before this one has closed it
+                key.data(events)
+
+    def _set_interests(self) -> None:
+        outgoing = len(self.mux.outgoing())
+        self._interest(self._channel, READ | (WRITE if outgoing else 0))
+        for local in self._locals.values():
+            readable = not local.read_all and outgoing < CLOGGED and self.mux.room(local.stream) > 0
+            self._interest(local.sock.fileno(), (READ if readable else 0) | (WRITE if local.waiting else 0), local)
+
+    def _interest(self, fd: int, events: int, local: _Local | None = None) -> None:
+        """selectors knows no "nothing": a socket without interest is taken out, and put back later."""
+        key = self._selector.get_map().get(fd)
+        if key is None and events and local:
+            self._selector.register(fd, events, lambda happened: self._local_ready(local, happened))
+        elif key is not None and not events:
+            self._selector.unregister(fd)
+        elif key is not None and key.events != events:
+            self._selector.modify(fd, events, key.data)
+
+    # --- the channel -------------------------------------------------------------------------------------------
+
+    def _channel_ready(self, events: int) -> None:
+        if events & READ:
+            for event in self.mux.receive(self._read_channel()):
+                self._happened(event)
+        if events & WRITE:
+            self._flush()
+
+    def _read_channel(self) -> bytes:
+        try:
+            data = os.read(self._channel, 1 << 17)
+        except BlockingIOError:
+            return b""
+        except OSError as error:  # EIO from a terminal, ECONNRESET from a socket: the same in other words
+            raise ChannelClosed(os.strerror(error.errno or 0)) from error
+        if not data:
+            raise ChannelClosed("end of file")
+        return data
+
+    def _flush(self) -> None:
+        outgoing = self.mux.outgoing()
+        try:
+            while outgoing:
+                del outgoing[: os.write(self._channel, outgoing[:PIECE])]
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise ChannelClosed(os.strerror(error.errno or 0)) from error
+
+    def _happened(self, event: Event) -> None:
+        if isinstance(event, Opened):
+            sock = self._on_open(event.target)
+            if sock is None:
+                self.mux.reset(event.stream)
+            else:
+                self._adopt(sock, event.stream)
+            return
+        local = self._locals.get(event.stream)
+        if local is None:
+            return
+        if isinstance(event, Received):
+            local.waiting += event.data
+            self._write_local(local)
+        elif isinstance(event, Ended):
+            local.ended = True
+            self._settle(local)
+        elif isinstance(event, Reset):
+            self._close(local)
+
+    # --- the sockets -------------------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket, target: str) -> None:
+        with contextlib.suppress(OSError):  # the caller has left already, or we have no descriptor for it
+            self.connect(listener.accept()[0], target)
+
+    def _adopt(self, sock: socket.socket, stream: int) -> None:
+        sock.setblocking(False)
+        self._locals[stream] = _Local(sock, stream)
+
+    def _local_ready(self, local: _Local, events: int) -> None:
+        if events & WRITE:
+            self._write_local(local)
+        if events & READ and not local.closed:
+            self._read_local(local)
+
+    def _read_local(self, local: _Local) -> None:
+        room = min(self.mux.room(local.stream), PIECE)
+        if not room:
+            return
+        try:
+            data = local.sock.recv(room)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._give_up(local)
+            return
+        if data:
+            self.mux.send(local.stream, data)
+        else:
+            local.read_all = True
+            self.mux.end(local.stream)
+            self._settle(local)
+
+    def _write_local(self, local: _Local) -> None:
+        try:
+            while local.waiting:
+                count = local.sock.send(local.waiting[:PIECE])
+                del local.waiting[:count]
+                self.mux.used(local.stream, count)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._give_up(local)
+            return
+        self._settle(local)
+
+    def _settle(self, local: _Local) -> None:
+        """Pass an end on when nothing waits before it; close when both directions have ended."""
+        if local.ended and not local.waiting and not local.closed:
+            with contextlib.suppress(OSError):
+                local.sock.shutdown(socket.SHUT_WR)
+            if local.read_all:
+                self._close(local)
+
+    def _give_up(self, local: _Local) -> None:
+        self.mux.reset(local.stream)
+        self._close(local)
+
+    def _close(self, local: _Local) -> None:
+        if local.closed:
+            return
+        local.closed = True
+        self.ignore(local.sock.fileno())
+        local.sock.close()
+        self._locals.pop(local.stream, None)
