@@ -26,8 +26,10 @@ def reset(options: argparse.Namespace) -> Answer:
 
     material = load(options.lesson.zfill(2))
     gone = {section: count for section, count in Progress().forget(material.number).items() if count}
-    told = ", ".join(f"{count} {section}" for section, count in gone.items()) or "nothing was noted"
-    text = f"Lesson {material.number} {material.title} begins anew: {told}{' forgotten' if gone else ''}."
+    told = ", ".join(f"{section} {count}" for section, count in gone.items())
+    text = f"Lesson {material.number} {material.title} begins anew. " + (
+        f"Forgotten: {told}." if told else "Nothing was noted."
+    )
     return Answer({"lesson": material.number, "forgotten": gone}, text)
 
 

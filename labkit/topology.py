@@ -81,7 +81,7 @@ def succeed(before: Mapping[str, Service], now: Iterable[Service]) -> dict[str, 
     found = {service.name: service for service in now}
     for name, last in before.items():
         if name not in found:
-            found[name] = replace(last, status="removed", exit_code=None, health="", ports=())
+            found[name] = replace(last, status="removed", exit_code=None, health="", connections=(), ports=())
         elif last.replaced or last.id != found[name].id:
             found[name] = replace(found[name], replaced=True)
     order = [*before, *(name for name in found if name not in before)]
@@ -101,11 +101,13 @@ def members(client: DockerClient, network_ids: Sequence[str]) -> list[str]:
 
 def services(client: DockerClient, before: Mapping[str, Service], refs: Iterable[str]) -> dict[str, Service]:
     """The containers called `refs` (ids or names), and what has become of those before. GET /containers/{id}/json"""
-    found: dict[str, Service] = {}
-    for ref in [*refs, *before]:
-        try:
-            service = parse_service(client.api.inspect_container(ref))
-        except NotFound:
-            continue
-        found.setdefault(service.name, service)
-    return succeed(before, found.values())
+    found = {service.name: service for ref in dict.fromkeys(refs) if (service := _service(client, ref))}
+    again = [service for name in before if name not in found and (service := _service(client, name))]
+    return succeed(before, [*found.values(), *again])
+
+
+def _service(client: DockerClient, ref: str) -> Service | None:
+    try:
+        return parse_service(client.api.inspect_container(ref))
+    except NotFound:
+        return None

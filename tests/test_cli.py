@@ -20,6 +20,7 @@ from labkit.cli import COMMANDS, main
 from labkit.engine import control
 from labkit.errors import EngineNotStarted, EngineNotStopped
 from labkit.images import make
+from labkit.lessons.progress import Progress
 from tests.backends import backend_missing
 
 # As much of an engine as `control` looks at: engine.json, and a socket on which somebody answers.
@@ -249,6 +250,43 @@ def test_the_doctor_tells_in_words_and_in_json(
     status, out, _ = run(capsys, "doctor", "--json")
     assert status == expected
     assert json.loads(out)["findings"][0]["name"] == "fire"
+
+
+# --- progress and reset ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def learner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Progress:
+    """Somebody who has passed one exercise of lesson 01."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    kept = Progress()
+    kept.record("01", "exercises", "two-from-one", state="passed", version=2)
+    kept.record("01", "guesses", "disk", guess="copies")
+    return kept
+
+
+def test_progress_is_told_in_words_and_in_json(learner: Progress, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "progress")
+    assert status == 0
+    assert "✓ two-from-one" in out
+    assert "Next: lesson 00, exercise guest." in out
+    status, out, _ = run(capsys, "progress", "--json")
+    facts = json.loads(out)
+    assert facts["file"] == str(learner.path)
+    assert facts["next"] == ["00", "guest"]
+    first = next(lesson for lesson in facts["lessons"] if lesson["lesson"] == "01")
+    assert first["exercises"]["two-from-one"] == "passed"
+
+
+def test_reset_forgets_one_lesson(learner: Progress, capsys: pytest.CaptureFixture[str]) -> None:
+    learner.record("02", "guesses", "write", guess="None.")
+    status, out, _ = run(capsys, "reset", "1")
+    assert status == 0
+    assert "Forgotten: guesses 1, exercises 1." in out
+    assert learner.section("01", "exercises") == {}
+    assert learner.section("02", "guesses") != {}
+    assert "Nothing was noted" in run(capsys, "reset", "01")[1]
+    assert run(capsys, "reset", "99")[0] == 1
 
 
 # --- clean -------------------------------------------------------------------------------------------------------

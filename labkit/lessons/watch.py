@@ -75,10 +75,10 @@ class Watch:
     def _work(self) -> None:
         while True:
             self._told.wait()
-            if self.state != "watching":
-                return
             time.sleep(GATHER)
             self._told.clear()
+            if self.state != "watching":  # asked after the clearing, or a stop in between would be slept through
+                return
             with suppress(*UNREACHABLE):  # what is asked may be gone at this very moment: the next event tells
                 self._see(self._look())
 

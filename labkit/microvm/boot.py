@@ -96,7 +96,7 @@ def start(kind: Kind, files: Path, on_console: Callable[[str], None] = lambda li
 def _guest(
     kind: Kind, process: "subprocess.Popen[bytes]", channel: socket.socket, run: Path, on_console: Callable[[str], None]
 ) -> Guest:
-    relay = Relay(channel.fileno(), host=True, on_open=lambda target: answer(target))
+    relay = Relay(channel.fileno(), host=True, on_open=lambda target: answer(target), narrow=kind.narrow)
     publisher = Publisher(relay)
     guest = Guest(kind, process, relay, channel, run)
 

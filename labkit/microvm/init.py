@@ -5,6 +5,7 @@ Linux that is the host's own, seen through hostfs, with QEMU a disk made of the 
 takes the machine away; nothing here is kept, so nothing has to be shut down in order.
 
     channel   the character device that leads to the host
+    narrow    how many bytes the channel holds, where it must not be overfilled
     modules   a folder of kernel modules, in the order of their names (user-mode Linux; QEMU's initramfs has its own)
     share     a folder of the host that the guest sees and may write to (user-mode Linux)
     clock     unix time, for a machine without a clock
@@ -36,8 +37,10 @@ NODEV = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
 MOUNTS: tuple[tuple[str, str, int, str], ...] = (
     ("proc", "/proc", NODEV, ""),
     ("sysfs", "/sys", NODEV, ""),
-    ("devtmpfs", "/dev", linux.MS_NOSUID, "mode=755"),
     ("tmpfs", "/run", linux.MS_NODEV, "mode=755,size=70%"),  # images and containers are kept here
+    ("devpts", "/dev/pts", linux.MS_NOSUID | linux.MS_NOEXEC, "gid=5,mode=620,ptmxmode=666"),
+    ("tmpfs", "/dev/shm", NODEV, "mode=1777"),
+    ("mqueue", "/dev/mqueue", NODEV, ""),
     ("cgroup2", "/sys/fs/cgroup", NODEV, ""),
 )
 
@@ -47,12 +50,14 @@ def main() -> None:
     options = dict(word.partition("=")[::2] for word in sys.argv[1:])
     make_system(options)
     channel = open_channel(options["channel"])
-    start_relay(channel)
+    start_relay(channel, int(options["narrow"]) if "narrow" in options else None)
 
 
 def make_system(options: dict[str, str]) -> None:
     """Modules, mounts, a name, a loopback interface."""
-    for fstype, target, flags, data in MOUNTS:
+    for fstype, target, flags, data in MOUNTS:  # the kernel itself has mounted /dev
+        if target.startswith("/dev/"):
+            os.makedirs(target, exist_ok=True)
         with attempt(f"mounting {target}"):
             linux.mount(fstype, target, fstype, flags, data)
     for folder in (STATE, SCRATCH):
@@ -99,9 +104,9 @@ def open_channel(device: str) -> int:
     return channel
 
 
-def start_relay(channel: int) -> None:
+def start_relay(channel: int, narrow: int | None) -> None:
     """Start the engine and carry its socket, until the channel ends."""
-    relay = Relay(channel, host=False, on_open=connect)
+    relay = Relay(channel, host=False, on_open=connect, narrow=narrow)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(GUEST_SOCKET)
     listener.listen(64)

@@ -54,6 +54,7 @@ class Kind:
     title: str
     program: str
     package: str
+    narrow: int | None  # see mux.Mux.narrow
     command: Callable[[Machine], list[str]]
     trial: Callable[[Path], str]
     """Given the guest's files: "" if such a machine would start here, else what stands in the way. About a second."""
@@ -77,6 +78,8 @@ def _read(path: str) -> str | None:
 
 # --- user-mode Linux ---------------------------------------------------------------------------------------------
 
+UML_LINE = 3900  # bytes; of the 4096 of a terminal's buffer the kernel keeps 128 free (drivers/tty/n_tty.c)
+
 
 def uml_command(machine: Machine) -> list[str]:
     """The kernel as a program: its arguments are the kernel's command line (linux.uml(1)).
@@ -94,7 +97,7 @@ def uml_command(machine: Machine) -> list[str]:
         f"uml_dir={machine.run}/", "umid=vm",
         "quiet", "panic=-1",
         f"lpj={tsc_khz() * 10}",  # jiffies are 100 a second: saves measuring how fast a loop is
-        *init_words("/dev/ttyS0", f"modules={machine.files / 'modules'}", *share),
+        *init_words("/dev/ttyS0", f"narrow={UML_LINE}", f"modules={machine.files / 'modules'}", *share),
     ]  # fmt: skip
 
 
@@ -187,8 +190,8 @@ def try_qemu(files: Path) -> str:
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
-UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", uml_command, try_uml)
-QEMU = Kind("qemu", "an emulated machine (QEMU)", "qemu-system-x86_64", "qemu-system-x86", qemu_command, try_qemu)
+UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", UML_LINE, uml_command, try_uml)
+QEMU = Kind("qemu", "an emulated machine (QEMU)", "qemu-system-x86_64", "qemu-system-x86", None, qemu_command, try_qemu)
 KINDS: tuple[Kind, ...] = (UML, QEMU)
 
 
@@ -216,7 +219,11 @@ def first_lines(command: list[str]) -> Iterator[str]:
 
 def environment(run: Path | None = None) -> dict[str, str]:
     """The environment of a machine: none of ours (it may hold the notebook's token), and where it may put its memory."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/", "TMPDIR": str(run or executable_folder() or "/tmp")}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": "/",
+        "TMPDIR": str(run or executable_folder() or "/tmp"),
+    }
 
 
 def executable_folder() -> str | None:

@@ -7,6 +7,8 @@ with a *target*, a word that the other side understands; then both directions ru
 What a side may send is bounded by *credit*: so many bytes as the receiver has promised to keep. Without it one slow
 reader would fill the memory of the other side, or stop all other streams. The same idea is in HTTP/2 (RFC 9113, 5.2).
 
+The channel as a whole has a credit too where it needs one (`Mux.narrow`); it is given on stream 0, which is never opened.
+
 Values in, values out: `receive` takes what was read from the channel and returns events, `outgoing` returns what is to
 be written. Whatever the other side sends, the worst that comes of it is ProtocolError: a guest is not to be trusted.
 """
@@ -84,11 +86,17 @@ class Mux:
     """One end of the channel. The host's streams have odd numbers, the guest's even ones: so both may open any time."""
 
     host: bool
+    narrow: int | None = None
+    """How many bytes towards the guest may be under way in the channel; None: the channel itself says when it is full.
+
+    A terminal line of user-mode Linux does not: when the 4096 bytes of its buffer are full it stops, for good.
+    """
     _streams: dict[int, _Stream] = field(default_factory=dict)
     _incoming: bytearray = field(default_factory=bytearray)
     _outgoing: bytearray = field(default_factory=bytearray)
     _greeted: bool = False
     _last: int = 0
+    _under_way: int = 0  # host: written and not yet read there; guest: read and not yet told
 
     def __post_init__(self) -> None:
         self._last = -1 if self.host else 0
@@ -146,18 +154,33 @@ class Mux:
             self._frame(Kind.CREDIT, stream, _CREDIT.pack(found.eaten))
             found.eaten = 0
 
-    def outgoing(self) -> bytearray:
-        """What may be written to the channel now. The caller deletes from its front what it has written.
+    @property
+    def waiting(self) -> int:
+        """How many bytes wait to be written to the channel."""
+        return len(self._outgoing)
+
+    def outgoing(self) -> bytes:
+        """Some of what waits, as much as may be written to the channel now; tell `wrote` how much was.
 
         Nothing before the guest has been heard: until it sets its end up, a terminal there would echo what we send.
         """
-        return self._outgoing if self._greeted or not self.host else bytearray()
+        if self.host and not self._greeted:
+            return b""
+        allowed = self.narrow - self._under_way if self.host and self.narrow is not None else PIECE
+        return bytes(self._outgoing[:allowed])
+
+    def wrote(self, count: int) -> None:
+        """So many bytes of `outgoing` are in the channel."""
+        del self._outgoing[:count]
+        if self.host:
+            self._under_way += count
 
     # --- what the other side did -------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes that were read from the channel, in pieces of any size; what happened, in order."""
         self._incoming += data
+        self._count(len(data))
         if not self._greeted and not self._greet():
             return []
         events: list[Event] = []
@@ -174,6 +197,14 @@ class Mux:
         del self._incoming[:start]
         return events
 
+    def _count(self, count: int) -> None:
+        """The guest tells what it has read, a quarter of the narrow channel at a time."""
+        if not self.host and self.narrow is not None:
+            self._under_way += count
+            if self._under_way >= self.narrow // 4:
+                self._frame(Kind.CREDIT, 0, _CREDIT.pack(self._under_way))
+                self._under_way = 0
+
     def _greet(self) -> bool:
         place = self._incoming.find(MAGIC)
         if place < 0:
@@ -188,6 +219,9 @@ class Mux:
     def _obey(self, kind: int, stream: int, payload: bytes) -> list[Event]:
         if kind == Kind.OPEN:
             return [self._opened(stream, payload)]
+        if stream == 0 and kind == Kind.CREDIT and len(payload) == _CREDIT.size:
+            self._under_way -= _CREDIT.unpack(payload)[0]
+            return []
         found = self._streams.get(stream)
         if found is None:
             self._refuse_unknown(kind, stream)
@@ -212,7 +246,7 @@ class Mux:
 
     def _opened(self, stream: int, payload: bytes) -> Opened:
         ours = stream % 2 == (1 if self.host else 0)
-        if ours or stream in self._streams or len(self._streams) >= MOST_STREAMS:
+        if ours or stream == 0 or stream in self._streams or len(self._streams) >= MOST_STREAMS:
             raise ProtocolError(f"it may not open stream {stream}")
         self._streams[stream] = _Stream()
         return Opened(stream, payload.decode(errors="replace"))

@@ -43,8 +43,8 @@ class _Local:
 class Relay:
     """One end of the channel with its sockets. `channel` is a descriptor for both directions."""
 
-    def __init__(self, channel: int, *, host: bool, on_open: OnOpen) -> None:
-        self.mux = Mux(host)
+    def __init__(self, channel: int, *, host: bool, on_open: OnOpen, narrow: int | None = None) -> None:
+        self.mux = Mux(host, narrow)
         self._channel, self._on_open = channel, on_open
         self._locals: dict[int, _Local] = {}
         self._selector = selectors.DefaultSelector()
@@ -91,10 +91,10 @@ class Relay:
                 key.data(events)
 
     def _set_interests(self) -> None:
-        outgoing = len(self.mux.outgoing())
-        self._interest(self._channel, READ | (WRITE if outgoing else 0))
+        clogged = self.mux.waiting >= CLOGGED
+        self._interest(self._channel, READ | (WRITE if self.mux.outgoing() else 0))
         for local in self._locals.values():
-            readable = not local.read_all and outgoing < CLOGGED and self.mux.room(local.stream) > 0
+            readable = not local.read_all and not clogged and self.mux.room(local.stream) > 0
             self._interest(local.sock.fileno(), (READ if readable else 0) | (WRITE if local.waiting else 0), local)
 
     def _interest(self, fd: int, events: int, local: _Local | None = None) -> None:
@@ -128,10 +128,9 @@ class Relay:
         return data
 
     def _flush(self) -> None:
-        outgoing = self.mux.outgoing()
         try:
-            while outgoing:
-                del outgoing[: os.write(self._channel, outgoing[:PIECE])]
+            while outgoing := self.mux.outgoing():
+                self.mux.wrote(os.write(self._channel, outgoing))
         except BlockingIOError:
             return
         except OSError as error:

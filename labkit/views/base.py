@@ -116,8 +116,9 @@ class View(anywidget.AnyWidget):
     _states: tuple[observe.ContainerState, ...] = ()
     _watcher: events.Watcher | None = None  # until it follows the engine
 
-    def __init__(self, client: DockerClient, containers: Sequence[Container], **traits: Any) -> None:
-        self._client = client
+    def __init__(self, client: DockerClient | None, containers: Sequence[Container], **traits: Any) -> None:
+        if client is not None:  # a view of measurements has none, and follows nothing
+            self._client = client
         self._asking = threading.RLock()
         self._drawn = False  # whether a browser has drawn it
         self._watched: dict[str, float] = {}  # a drawing that is in sight -> until when it counts as watched
@@ -125,7 +126,8 @@ class View(anywidget.AnyWidget):
         super().__init__(**traits)
         self.refresh()
         self.on_msg(self._heard)
-        self._watcher = events.follow(client, self)
+        if client is not None:
+            self._watcher = events.follow(client, self)
 
     # what a subclass provides
     def ask(self) -> Picture:
@@ -226,7 +228,8 @@ class View(anywidget.AnyWidget):
     def _heard(self, _view: Any, message: Mapping[str, Any], _buffers: Any) -> None:
         """The browser says that a drawing came into sight or left it, or asks for something."""
         if message.get("kind") != "sight":
-            return self.told(message)
+            self.told(message)
+            return
         self._drawn = True
         drawing = str(message.get("drawing"))
         if message.get("seen"):

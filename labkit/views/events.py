@@ -156,7 +156,8 @@ def names_in(event: dict[str, Any]) -> set[str]:
     """The ids and names of what an event is about; one of a network tells the container that came or went, too."""
     actor = event.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
-    return {actor.get("ID"), attributes.get("name"), attributes.get("container")} - {None, ""}
+    named = (actor.get("ID"), attributes.get("name"), attributes.get("container"))
+    return {name for name in named if name}
 
 
 def _open(client: DockerClient) -> Any:

@@ -7,7 +7,7 @@ memory is killed, one that wants more of the processor waits, one that wants mor
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from docker.models.containers import Container
@@ -97,7 +97,7 @@ def processors(count: float) -> str:
     return f"{count:.2f}".rstrip("0").rstrip(".")
 
 
-SAID = {"memory": mebibytes, "cpu": processors, "pids": str}
+SAID: dict[str, Callable[[Any], str]] = {"memory": mebibytes, "cpu": processors, "pids": str}
 
 
 def text_of(picture: Picture) -> str:

@@ -90,11 +90,10 @@ def _move(name: str, now: str, verb: str, start: str, end: str, event: str) -> P
 
 
 def _commands(name: str) -> list[dict[str, str]]:
+    events = f'client.events(filters={{"container": "{name}"}}, decode=True)'
     return [
-        base.command(f'client.containers.get("{name}").status', f"docker inspect --format {{{{.State.Status}}}} {name}"),
-        base.command(
-            f'client.events(filters={{"container": "{name}"}}, decode=True)', f"docker events --filter container={name}"
-        ),
+        base.command(f'client.containers.get("{name}").status', "docker inspect --format {{.State.Status}} " + name),
+        base.command(events, f"docker events --filter container={name}"),
     ]
 
 

@@ -16,7 +16,11 @@ from labkit.views.process_tree import namespace_owners, program, state_said
 
 # kind -> (clone(2)'s flag, what a process sees only in its own, what is alone there)
 KINDS = {
-    "pid": ("CLONE_NEWPID", "process numbers", "Its first process is number 1, and it can't see or signal any outside."),
+    "pid": (
+        "CLONE_NEWPID",
+        "process numbers",
+        "Its first process is number 1, and it can't see or signal any outside.",
+    ),
     "mnt": ("CLONE_NEWNS", "mounts: the file system", "It has a root directory of its own, made of image layers."),
     "net": ("CLONE_NEWNET", "interfaces and ports", "It has its own addresses, routes and port numbers."),
     "uts": ("CLONE_NEWUTS", "the hostname", "It has a hostname of its own."),

@@ -1,4 +1,4 @@
-"""The overlay walk: for one path, which layers the kernel looks in, where it stops, and what a write or a delete would do.
+"""The overlay walk: for one path, which layers the kernel looks in, where it stops, and what a write would do.
 
 The four cases of an overlay file system: read-through (the image's file is seen), copy-up (the container has a changed
 copy of it), new file (only the container has it) and whiteout (a mark that hides the image's file).
@@ -41,7 +41,7 @@ NEXT = {
     "copy-up": {
         "read": "The copy in the own layer is read. The file in {below} is covered.",
         "write": "The copy is written to. Nothing is copied again.",
-        "delete": "The copy is removed, and a whiteout takes its place. Without it the file in {below} would show again.",
+        "delete": "The copy is removed, and a whiteout takes its place, or the file in {below} would show again.",
     },
     "new file": {
         "read": "The file in the own layer is read.",
@@ -225,7 +225,8 @@ class OverlayWalk(base.View):
 
     def _run(self, words: list[str]) -> None:
         done = self._client.containers.get(self._states[0].id).exec_run(words)
-        output = done.output.decode(errors="replace").strip()[:LONGEST_ANSWER]
+        printed = done.output if isinstance(done.output, bytes) else b""
+        output = printed.decode(errors="replace").strip()[:LONGEST_ANSWER]
         self._said = {"command": shlex.join(words), "output": output, "exit_code": done.exit_code}
 
     def text(self) -> str:
@@ -237,5 +238,3 @@ class OverlayWalk(base.View):
 
 def _changes(top: observe.ReadWriteLayer) -> list[tuple[str, str]]:
     return [(change.path, change.kind) for change in top.changes if not change.on_the_way]
-
-

@@ -50,7 +50,7 @@ class Prober:
 
 
 def ask(probe: Probe, name: str) -> tuple[bool, str]:
-    """Whether the service answered, and what went wrong if not: the probe raised, or gave something that is not true."""
+    """Whether the service answered; and if not, why: the probe raised, or gave something that is not true."""
     try:
         answer = probe(name)
     except Exception as error:  # the learner's own function: whatever it raises is shown in the picture

@@ -115,7 +115,7 @@ def _row(service: Picture) -> list[str]:
 
 
 def check_calls(calls: Any) -> dict[str, list[str]]:
-    """Who calls whom, as given. Raises TypeError with an example where it is not a mapping of names to lists of names."""
+    """Who calls whom, as given. Raises TypeError with an example for anything but lists of names by caller."""
     example = 'calls={"web": ["auth", "catalog"]}'
     if not isinstance(calls, Mapping):
         raise TypeError(f"Services takes {example}, not {calls!r}.")

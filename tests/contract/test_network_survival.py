@@ -102,7 +102,7 @@ def test_names_addresses_and_ports_outlive_the_api_process(engine, account, clie
         network = client.networks.get("front")
         network.disconnect(web)
         network.connect(web)
-        assert get(port) == "hello"
+        assert get(int(ports(web)["80/tcp"][0]["HostPort"])) == "hello"
 
 
 def test_a_container_that_ended_meanwhile_gave_its_place_back(engine, account, client):

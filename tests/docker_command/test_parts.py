@@ -155,4 +155,4 @@ def test_columns_are_as_wide_as_their_widest_cell():
 
 
 def test_a_long_command_is_cut():
-    assert layout.quoted('sh -c "a long command line"', 20) == '"sh -c \\"a long comm…"'
+    assert layout.quoted('sh -c "a long command line"', 20) == '"sh -c \\"a long comma…"'

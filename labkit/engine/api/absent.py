@@ -1,4 +1,4 @@
-"""Nouns that this engine has none of: plugins, a build cache.
+"""Nouns that this engine has none of: plugins.
 
 None can be made here (that is 501), so a list of them is truly empty and to look for one is a plain 404. It matters:
 `docker inspect NAME` asks noun after noun and goes on only at a 404, and `docker system prune` asks all to be pruned.
@@ -22,8 +22,3 @@ async def list_plugins(engine: Engine, request: Request) -> web.Response:
 async def plugin(engine: Engine, request: Request) -> web.Response:
     """GET /plugins/{name}/json."""
     raise NotFound(f'plugin "{request.path["name"]}" not found')
-
-
-async def prune_build_cache(engine: Engine, request: Request) -> web.Response:
-    """POST /build/prune."""
-    return json_response({"CachesDeleted": [], "SpaceReclaimed": 0})

@@ -14,7 +14,7 @@ from labkit.engine.api.containers import named
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import HEADERS, no_content
 from labkit.engine.api.streams import TAR, body_file, from_thread
-from labkit.engine.containers import roots
+from labkit.engine.containers import mounts, roots
 from labkit.engine.containers.record import Container
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter, Forbidden, NotFound
@@ -52,8 +52,7 @@ async def put(engine: Engine, request: Request) -> web.Response:
     """PUT /containers/{id}/archive: unpack a tar into a folder."""
     container = named(engine, request)
     path = _path(request)
-    if container.host_config.get("ReadonlyRootfs"):
-        raise Forbidden("container rootfs is marked read-only")
+    check_writable(container, path)
     async with roots.opened(engine, container) as root:
         with _explained(container, path):
             await asyncio.to_thread(
@@ -65,6 +64,15 @@ async def put(engine: Engine, request: Request) -> web.Response:
             )
     engine.containers.tell(container, "extract-to-dir")
     return no_content(200)
+
+
+def check_writable(container: Container, path: str) -> None:
+    """Whether files may be put there: not into a read-only mount, nor into a read-only root. Raises Forbidden."""
+    points = [point for point in mounts.of(container.mounts) if point.holds(path)]
+    if any(not point.writable for point in points):
+        raise Forbidden("mounted volume is marked read-only")
+    if not points and container.host_config.get("ReadonlyRootfs"):
+        raise Forbidden("container rootfs is marked read-only")
 
 
 async def export(engine: Engine, request: Request) -> web.StreamResponse:

@@ -169,7 +169,7 @@ NO_INIT = (
 
 @cache
 def init_program() -> str | None:
-    """The host's path of an init program that needs no libraries, so that it runs in any image; None if there is none."""
+    """The host's path of an init program that runs in any image, as it needs no libraries; None if there is none."""
     found = (shutil.which(name, path=WHERE) for name in INITS)
     return next((path for path in found if path and is_static(path)), None)
 

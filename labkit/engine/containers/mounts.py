@@ -54,6 +54,10 @@ class MountPoint:
         """What the record keeps."""
         return asdict(self)
 
+    def holds(self, path: str) -> bool:
+        """Whether a path of the container's lies here."""
+        return f"{os.path.normpath('/' + path)}/".startswith(f"{self.destination}/")
+
     def row(self) -> Json:
         """One of inspect's `Mounts`: Docker Engine API, MountPoint."""
         volume = self.type == "volume"

@@ -30,7 +30,7 @@ from labkit.engine.containers.erase import erase
 from labkit.engine.containers.record import Container
 from labkit.engine.containers.roots import running_root
 from labkit.engine.errors import ApiError, BadParameter, Conflict, NoSuchContainer, ServerError
-from labkit.engine.networks import attach, linking
+from labkit.engine.networks import attach, inside, linking
 from labkit.engine.networks.record import Network
 from labkit.engine.state import boot_id
 from labkit.runtime.create import RuntimeFailed
@@ -204,7 +204,7 @@ def lend_files(engine: Engine, container: Container) -> dict[str, str]:
     if owner is container:
         host_network = container.network_mode == "host"
         files.write(folder, "hostname", container.hostname + "\n")
-        attach.write_resolv_conf(engine, container)
+        inside.write_resolv_conf(engine, container)
         files.write(folder, "hosts", files.read("/etc/hosts") if host_network else "")
     return {inside: f"{folder}/{name}" for inside, name in files.PLACES.items()}
 

@@ -17,7 +17,7 @@ _OWN_COPY = Limits(expansion=1 << 30)  # sparse files of our own are no bomb
 
 
 def copy_content(source: int, target: int) -> None:
-    """Copy what is in an open folder into another one, which also gets the first one's mode and owner.
+    """Copy what is in an open folder into another one, which also gets the first one's owner, mode and times.
 
     Raises OSError.
     """
@@ -25,6 +25,7 @@ def copy_content(source: int, target: int) -> None:
     os.chown(path, there.st_uid, there.st_gid)
     os.chmod(path, there.st_mode & 0o7777)
     extract(Pipe(pack(source, "/", top="", exact_times=True)), target, devices=True, limits=_OWN_COPY)
+    os.utime(path, ns=(there.st_atime_ns, there.st_mtime_ns))  # last: filling it changed its times
 
 
 class Pipe(io.RawIOBase):

@@ -103,13 +103,23 @@ def _parse(gate: _Gate, limits: Limits) -> Iterator[Entry]:
     if not gate.ready():
         return
     with gate.header(partial(tarfile.open, fileobj=_as_file(gate), mode="r|", bufsize=_CHUNK, tarinfo=_Strict)) as tar:
-        number = 0
-        while info := gate.header(tar.next):
-            number += 1
+        number = end = 0
+        while info := gate.header(partial(_next, tar, gate, end)):
+            number, end = number + 1, info.offset_data + info.size
             if number > limits.entries:
                 raise BadArchive(f"more than {limits.entries} entries")
             tar.members = []  # type: ignore[attr-defined]  # it remembers each entry; a long archive would fill the memory
             yield from _checked(tar, info, gate, limits)
+
+
+def _next(tar: tarfile.TarFile, gate: _Gate, end: int) -> tarfile.TarInfo | None:
+    """The next header; None at the end, be it right behind the last file's bytes: `docker build -f -` pads no block."""
+    try:
+        return tar.next()
+    except tarfile.ReadError:
+        if gate.given == end:
+            return None
+        raise
 
 
 def _checked(tar: tarfile.TarFile, info: tarfile.TarInfo, gate: _Gate, limits: Limits) -> Iterator[Entry]:

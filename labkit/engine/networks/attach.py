@@ -11,17 +11,14 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from labkit.engine.containers import files
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import ApiError, Conflict, ServerError
-from labkit.engine.networks import bindings, bridge, linking, settings, upstream
+from labkit.engine.networks import bridge, inside, linking, publishing, settings
 from labkit.engine.networks.addresses import mac_for
-from labkit.engine.networks.bindings import Binding
+from labkit.engine.networks.attached import endpoints, networks, resolves, way_out
 from labkit.engine.networks.endpoint import Endpoint, free_number, from_json, new_id
-from labkit.engine.networks.names import Neighbour, View, links_of, names_of
 from labkit.engine.networks.ports import CannotPublish
-from labkit.engine.networks.record import HOST_ADDRESS, PREDEFINED, Network
-from labkit.engine.networks.resolver import Resolver, sockets
+from labkit.engine.networks.record import Network
 from labkit.engine.rtnetlink import default_route
 
 if TYPE_CHECKING:
@@ -30,23 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-
-RESOLV_CONF = "/etc/resolv.conf"
-
-
-def endpoints(container: Container) -> dict[str, Endpoint]:
-    """network name -> the endpoint that the container has there now."""
-    return {name: from_json(kept) for name, kept in container.attached.items()}
-
-
-def way_out(container: Container) -> Endpoint | None:
-    """The endpoint that has the default route, and that published ports lead to: the first with a gateway."""
-    return next((from_json(kept) for kept in container.attached.values() if kept["gateway"]), None)
-
-
-def resolves(container: Container) -> bool:
-    """Whether the container gets a resolver of ours: on a network that somebody made, it does."""
-    return any(name not in PREDEFINED for name in container.endpoints)
 
 
 def tell(engine: Engine, network: Network, action: str, container: Container) -> None:
@@ -100,10 +80,10 @@ def plug_in(engine: Engine, container: Container, pid: int) -> None:
     if gateway:
         engine.networks.firewall.open_way()
     bridge.plug_in(engine.networks.link, pid, _cables(engine, container), gateway.gateway if gateway else "")
-    write_hosts(engine, container)
-    linking.tell_parents(engine, container, write_hosts)
-    _serve_names(engine, container, pid)
-    sync_ports(engine, container)
+    inside.write_hosts(engine, container)
+    linking.tell_parents(engine, container, inside.write_hosts)
+    inside.serve_names(engine, container, pid)
+    publishing.sync(engine, container)
 
 
 def _cables(engine: Engine, container: Container) -> Iterator[tuple[Endpoint, bridge.Bridge]]:
@@ -115,17 +95,13 @@ def _cables(engine: Engine, container: Container) -> Iterator[tuple[Endpoint, br
 
 def started(engine: Engine, container: Container) -> None:
     """Tell of the networks that a start connected."""
-    for network in _networks(engine, container):
+    for network in networks(engine, container):
         tell(engine, network, "connect", container)
-
-
-def _networks(engine: Engine, container: Container) -> list[Network]:
-    return [network for name in container.attached if (network := engine.networks.named(name))]
 
 
 def release(engine: Engine, container: Container) -> list[Network]:
     """Give back what it had, and say where it was. The cables go with the namespace: far quicker than RTM_DELLINK."""
-    left = _networks(engine, container)
+    left = networks(engine, container)
     for network in left:
         _leave(engine, container, network)
     container.attached, container.ports = {}, {}
@@ -153,8 +129,8 @@ def resume(engine: Engine, container: Container) -> None:
         if endpoint.ip and (addresses := engine.networks.addresses_of(network.id)):
             addresses.reserve(endpoint.ip)
     try:
-        _serve_names(engine, container, container.state.pid)
-        _publish_again(engine, container)
+        inside.serve_names(engine, container, container.state.pid)
+        publishing.again(engine, container)
     except (OSError, ApiError) as refused:
         log.error("%s lives on, but its names and published ports are not served: %s", container.name, refused)
 
@@ -199,7 +175,7 @@ def _connect_now(engine: Engine, container: Container, network: Network, asked: 
         _leave(engine, container, network)
         raise ServerError(f"cannot connect {container.name} to {network.name}: {refused}") from refused
     if endpoint.ip:
-        _edit_hosts(engine, container, endpoint.ip, there=True)
+        inside.edit_hosts(engine, container, endpoint.ip, there=True)
     container.endpoints[network.name] = asked
     _follow(engine, container)
 
@@ -230,7 +206,7 @@ def _disconnect_now(engine: Engine, container: Container, network: Network) -> N
     if now and now != had_way_out:
         with contextlib.suppress(OSError):  # a container with NET_ADMIN may have routes of its own
             bridge.configure(container.state.pid, [default_route(now.gateway)])
-    _edit_hosts(engine, container, endpoint.ip, there=False)
+    inside.edit_hosts(engine, container, endpoint.ip, there=False)
     _follow(engine, container)
 
 
@@ -238,129 +214,9 @@ def _follow(engine: Engine, container: Container) -> None:
     """Let names and ports follow from the networks that a running container is on now."""
     served = container.id in engine.networks.resolvers
     if served != resolves(container):
-        _serve_names(engine, container, container.state.pid)
-        write_resolv_conf(engine, container)
+        inside.serve_names(engine, container, container.state.pid)
+        inside.write_resolv_conf(engine, container)
     try:
-        sync_ports(engine, container)
+        publishing.sync(engine, container)
     except CannotPublish as refused:
         log.warning("the ports of %s are not published: %s", container.name, refused)
-
-
-# --- the files inside --------------------------------------------------------------------------------------------
-
-
-def write_resolv_conf(engine: Engine, container: Container) -> None:
-    """/etc/resolv.conf: the machine's resolvers, or ours."""
-    text = files.resolv_conf(files.read(RESOLV_CONF), container.host_config, own=resolves(container))
-    files.write(engine.containers.folder(container), "resolv.conf", text)
-
-
-def write_hosts(engine: Engine, container: Container) -> None:
-    """/etc/hosts: this machine's names, extra ones and links, then the container's own addresses."""
-    gateway = way_out(container)
-    text = files.hosts(
-        _own_names(container),
-        [endpoint.ip for endpoint in endpoints(container).values() if endpoint.ip],
-        container.host_config.get("ExtraHosts") or (),
-        gateway.gateway if gateway else "",
-        linking.hosts_lines(engine, container),
-    )
-    files.write(engine.containers.folder(container), "hosts", text)
-
-
-def _own_names(container: Container) -> str:
-    domain = container.config.get("Domainname") or ""
-    return f"{container.hostname}.{domain} {container.hostname}" if domain else container.hostname
-
-
-def _edit_hosts(engine: Engine, container: Container, ip: str, *, there: bool) -> None:
-    """Put the line of one address in, or take it out. The rest may be the container's own by now."""
-    folder = engine.containers.folder(container)
-    lines = [line for line in files.read(f"{folder}/hosts").splitlines() if line.split()[:1] != [ip]]
-    lines += [f"{ip}\t{_own_names(container)}"] if there else []
-    files.write(folder, "hosts", "\n".join(lines) + "\n")
-
-
-# --- names -------------------------------------------------------------------------------------------------------
-
-
-def _serve_names(engine: Engine, container: Container, pid: int) -> None:
-    """Give a container its resolver, or take it away, as its networks want it. Raises OSError."""
-    resolvers = engine.networks.resolvers
-    if not resolves(container):
-        if resolver := resolvers.pop(container.id, None):
-            resolver.close()
-    elif container.id not in resolvers:
-        resolvers[container.id] = Resolver(
-            sockets(pid), lambda: views(engine, container), lambda: _servers(container), engine.networks.outside
-        )
-
-
-def views(engine: Engine, container: Container) -> list[View]:
-    """The user-defined networks that a container is on, as it sees them."""
-    found = []
-    for network in _networks(engine, container):
-        if network.user_defined:
-            there = [_neighbour(other, network) for other in engine.networks.members[network.id].values()]
-            found.append(View(network.name, there, links_of(container.endpoints.get(network.name) or {})))
-    return found
-
-
-def _neighbour(other: Container, network: Network) -> Neighbour:
-    asked = other.endpoints.get(network.name) or {}
-    hostname = str(other.config.get("Hostname") or "")
-    return Neighbour(other.attached[network.name]["ip"], names_of(other.id, other.name, hostname, asked))
-
-
-def _servers(container: Container) -> list[str]:
-    """Who is asked for other names: nobody, where all networks are internal."""
-    if way_out(container) is None:
-        return []
-    return upstream.servers(files.read(RESOLV_CONF), container.host_config.get("Dns") or ())
-
-
-# --- published ports ---------------------------------------------------------------------------------------------
-
-
-def sync_ports(engine: Engine, container: Container) -> None:
-    """Publish a container's ports while it has a way out, and only then. Raises CannotPublish."""
-    publisher, way = engine.networks.publisher, way_out(container)
-    exposed = container.config.get("ExposedPorts") or {}
-    if way is None:
-        publisher.withdraw(container.id)
-        container.ports = bindings.shown(exposed, {}) if any(e.ip for e in endpoints(container).values()) else {}
-    elif not publisher.has(container.id):
-        wanted = bindings.parse(container.host_config, exposed, _host_address(engine, way))
-        published = _publish(engine, container, wanted, way) if wanted else {}
-        container.ports = bindings.shown(exposed, published)
-
-
-def _host_address(engine: Engine, way: Endpoint) -> str:
-    network = engine.networks.find(way.network)
-    return network.options.get(HOST_ADDRESS, "") if network else ""
-
-
-def _publish(engine: Engine, container: Container, wanted: list[Binding], way: Endpoint) -> dict[str, list[Json]]:
-    def target() -> str:
-        now = way_out(container)
-        return now.ip if now else ""
-
-    try:
-        return engine.networks.publisher.publish(container.id, wanted, target)
-    except CannotPublish as refused:
-        name = f"{container.name} ({way.id})"
-        raise CannotPublish(
-            f"driver failed programming external connectivity on endpoint {name}: {refused.message}"
-        ) from refused
-
-
-def _publish_again(engine: Engine, container: Container) -> None:
-    """The same ports as before the API process ended, the random ones too."""
-    way = way_out(container)
-    wanted = [
-        Binding(*bindings.split(key), (place["HostIp"],), range(int(place["HostPort"]), int(place["HostPort"]) + 1))
-        for key, places in container.ports.items()
-        for place in places or ()
-    ]
-    if wanted and way:
-        _publish(engine, container, wanted, way)

@@ -26,6 +26,7 @@ Target = Callable[[], str]
 CONNECT_SECONDS = 10
 PIECE = 65536  # bytes
 MOST_CONNECTIONS = 1024
+REST_SECONDS = 1.0
 IDLE_SECONDS = 90
 """How long an unanswered UDP client is remembered (docker-proxy's figure)."""
 
@@ -47,7 +48,11 @@ class TcpProxy:
         self._sock, self._port, self._target = sock, port, target
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._connected)
+        self._listen()
+
+    def _listen(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.add_reader(self._sock.fileno(), self._connected)
 
     def close(self) -> None:
         """Stop listening and drop all connections."""
@@ -59,7 +64,12 @@ class TcpProxy:
     def _connected(self) -> None:
         try:
             client, _ = self._sock.accept()
-        except OSError:  # it has left already, or we have no descriptor for it
+        except BlockingIOError:  # it has left already
+            return
+        except OSError as full:  # out of descriptors or memory: to ask again at once would only burn time
+            log.warning("a client of a published port has to wait: %s", full)
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.call_later(REST_SECONDS, self._listen)
             return
         if len(self._tasks) >= MOST_CONNECTIONS:
             client.close()

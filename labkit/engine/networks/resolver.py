@@ -33,7 +33,7 @@ AT_ONCE = 32
 MOST_WAITING = 128
 """How many questions of one container may be with others; what comes beyond gets no answer, and is asked again."""
 
-STREAM_SECONDS = 10.0
+STREAM_SECONDS, REST_SECONDS = 10.0, 1.0
 
 
 def sockets(pid: int) -> tuple[socket.socket, socket.socket]:
@@ -68,7 +68,7 @@ class Resolver:
         self._waiting: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._packets.fileno(), self._readable)
-        self._loop.add_reader(self._streams.fileno(), self._connected)
+        self._listen()
 
     def close(self) -> None:
         """Stop answering. Nothing happens the second time."""
@@ -126,10 +126,19 @@ class Resolver:
         task.add_done_callback(self._waiting.discard)
 
     # --- TCP -----------------------------------------------------------------------------------------------------
+    def _listen(self) -> None:
+        if self._streams.fileno() >= 0:
+            self._loop.add_reader(self._streams.fileno(), self._connected)
+
     def _connected(self) -> None:
         try:
             client, _ = self._streams.accept()
-        except OSError:
+        except BlockingIOError:
+            return
+        except OSError as full:  # out of descriptors or memory: to ask again at once would only burn time
+            log.warning("a DNS client has to wait: %s", full)
+            self._loop.remove_reader(self._streams.fileno())
+            self._loop.call_later(REST_SECONDS, self._listen)
             return
         client.setblocking(False)
         if len(self._waiting) >= MOST_WAITING:

@@ -103,4 +103,5 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task})
+        task.exception()  # asked for, so that asyncio does not complain: nobody is left to hear of it
         raise

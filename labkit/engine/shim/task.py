@@ -115,8 +115,8 @@ class Task:
             self._close_sync()
             self.state = "running"
             reply(pid=self.child.pid)
-            if self.streams.closed:
-                self._report()
+            if self.status is not None:
+                self._over()
 
     def _close_sync(self) -> None:
         if self.child.sync.fileno() >= 0:
@@ -135,6 +135,10 @@ class Task:
         self.status = result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
         self.at = time.time()
         self.loop.forget(self.child.pidfd)
+        if self.child.sync.fileno() < 0:  # else it ended at once: its terminal is still to be read from the handshake
+            self._over()
+
+    def _over(self) -> None:
         if self.streams.sources:
             self.loop.later(GRACE, self._report)
         else:

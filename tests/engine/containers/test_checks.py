@@ -2,8 +2,8 @@
 
 import pytest
 
-from labkit.engine.containers import checks, defaults
-from labkit.engine.errors import BadParameter, NotImplemented_
+from labkit.engine.containers import checks, defaults, hostdevices
+from labkit.engine.errors import BadParameter, NotImplemented_, ServerError
 
 # Each was tried on Docker 20.10 (the last few on 26), which answered with these words and 400.
 WRONG = [
@@ -37,7 +37,12 @@ WRONG = [
     ({"IpcMode": "foo"}, "invalid IPC mode: foo"),
     ({"PidMode": "foo"}, "invalid PID mode: foo"),
     ({"UTSMode": "container:x"}, "invalid UTS mode: container:x"),
-    ({"Tmpfs": {"rel": ""}}, "invalid mount path: 'rel'"),
+    ({"MemorySwappiness": 101}, "Invalid value: 101, valid memory swappiness range is 0-100"),
+    ({"MemoryReservation": 1 << 20}, "Minimum memory reservation allowed is 6MB"),
+    (
+        {"Memory": 8 << 20, "MemoryReservation": 9 << 20},
+        "Minimum memory limit can not be less than memory reservation limit",
+    ),
 ]
 
 
@@ -48,18 +53,31 @@ def test_wrong(host, words):
     assert words in refusal.value.message
 
 
+IMPOSSIBLE = [
+    ({"StorageOpt": {"size": "1g"}}, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+    ({"StorageOpt": {"foo": "1g"}}, "Unknown option foo"),
+    ({"Isolation": "hyperv"}, "Invalid isolation: \"hyperv\" - linux only supports 'default'"),
+]
+
+
+@pytest.mark.parametrize(("host", "words"), IMPOSSIBLE, ids=[words for _, words in IMPOSSIBLE])
+def test_what_this_host_cannot_do_is_500_as_with_docker(host, words):
+    with pytest.raises(ServerError) as refusal:
+        checks.check_host_config(defaults.host_config(host))
+    assert refusal.value.message == words
+
+
+def test_an_init_program_must_be_installed(monkeypatch):
+    monkeypatch.setattr(hostdevices, "init_program", lambda: None)
+    with pytest.raises(NotImplemented_, match="apt-get install tini"):
+        checks.check_host_config(defaults.host_config({"Init": True}))
+    monkeypatch.setattr(hostdevices, "init_program", lambda: "/usr/bin/docker-init")
+    checks.check_host_config(defaults.host_config({"Init": True}))
+
+
 UNSERVED = [
-    {"Binds": ["data:/data"]},
-    {"VolumesFrom": ["other"]},
-    {"Devices": [{"PathOnHost": "/dev/fuse"}]},
-    {"DeviceRequests": [{"Count": -1}]},
-    {"DeviceCgroupRules": ["c 1:3 r"]},
-    {"Init": True},
     {"CgroupParent": "/x"},
-    {"MemoryReservation": 8 << 20},
-    {"OomKillDisable": True},
     {"BlkioWeight": 5},
-    {"StorageOpt": {"size": "1g"}},
     {"SecurityOpt": ["seccomp={}"]},
 ]
 
@@ -79,6 +97,8 @@ SERVED = [
     {"NetworkMode": "container:abc"},
     {"PidMode": "host", "IpcMode": "host", "UTSMode": "host"},
     {"MemorySwappiness": -1},
+    {"MemorySwappiness": 40, "MemoryReservation": 8 << 20, "OomKillDisable": True},
+    {"DeviceCgroupRules": ["c 1:3 r"], "OomScoreAdj": 300, "Isolation": "default"},
     {"Binds": ["/here:/there:ro"]},
     {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}},
     {"SecurityOpt": ["no-new-privileges", "seccomp=unconfined", "apparmor:unconfined"]},
@@ -109,9 +129,19 @@ def test_wrong_config(config, words):
 
 
 def test_warnings():
-    assert checks.warnings({}, []) == []
-    assert checks.warnings({"Healthcheck": {"Test": ["NONE"]}}, []) == []
-    health, *_ = checks.warnings({"Healthcheck": {"Test": ["CMD", "true"]}}, [])
-    assert "health" in health
-    (memory,) = checks.warnings({}, ["memory"])
+    assert checks.warnings([]) == []
+    (memory,) = checks.warnings(["memory"])
     assert memory.startswith("Your kernel does not support memory limit")
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["version 1", "version 2 alone"])
+def test_what_only_version_1_of_control_groups_has(monkeypatch, there):
+    monkeypatch.setattr(checks.cgroups, "has_v1", lambda controller, file: there)
+    host = defaults.host_config({"MemorySwappiness": 40, "OomKillDisable": True})
+    said = checks.discard(host)
+    if there:
+        assert (host["MemorySwappiness"], host["OomKillDisable"]) == (40, True)
+        assert said == [checks.NO_OOM_KILLER]
+    else:
+        assert (host["MemorySwappiness"], host["OomKillDisable"]) == (None, None)
+        assert said == [checks.NO_SWAPPINESS, checks.NO_OOM_KILL_DISABLE]

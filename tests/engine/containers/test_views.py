@@ -92,8 +92,15 @@ def test_the_address_stands_in_both_places():
 
 def test_mounts_are_sorted_and_say_whether_they_can_be_written():
     mounts = [
-        {"type": "bind", "source": "/b", "destination": "/z", "options": ["rbind", "ro", "rprivate"]},
-        {"type": "tmpfs", "source": "tmpfs", "destination": "/a", "options": ["noexec"]},
+        {
+            "type": "bind",
+            "source": "/b",
+            "destination": "/z",
+            "mode": "ro",
+            "writable": False,
+            "propagation": "rprivate",
+        },
+        {"type": "tmpfs", "destination": "/a", "options": "noexec"},
     ]
     first, second = views.mounts(make_container(mounts=mounts))
     assert (first["Destination"], first["Type"], first["Source"]) == ("/a", "tmpfs", "")

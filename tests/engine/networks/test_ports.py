@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 
 import pytest
@@ -152,3 +153,26 @@ async def test_all_or_none(publisher):
     with pytest.raises(CannotPublish):
         publisher.publish("other", [good, bad], lambda: "")
     assert not publisher.has("other")
+
+
+async def test_out_of_descriptors_the_proxy_rests(publisher, echo, monkeypatch):
+    """accept(2) fails, and the client goes on waiting: who asked again at once would do nothing else."""
+    monkeypatch.setattr(proxy, "REST_SECONDS", 0.2)
+    port = publish(publisher, echo)
+    (one,) = publisher._published["web"].proxies
+    tried, real = [], one._sock
+
+    class Full:
+        fileno = real.fileno
+        close = real.close
+
+        def accept(self):
+            tried.append(1)
+            raise OSError(errno.EMFILE, "too many open files")
+
+    one._sock = Full()
+    waiting = asyncio.create_task(say(port, b"patience"))
+    await asyncio.sleep(0.3)
+    assert 1 <= len(tried) <= 2
+    one._sock = real
+    assert await waiting == b"patience"
