@@ -103,7 +103,10 @@ def run(client: docker.DockerClient, line: str, say: Say) -> int:
 
 def _one_command(client: docker.DockerClient, words: Sequence[str], say: Say) -> int:
     program = stock_command()
-    return run_stock(program, client, words, say) if program else execute(client, words, say)
+    try:
+        return run_stock(program, client, words, say) if program else execute(client, words, say)
+    except KeyboardInterrupt:  # the learner has seen enough of `logs --follow`
+        return 130
 
 
 def _sorted(client: docker.DockerClient, words: Sequence[str], say: Say) -> int:
@@ -163,7 +166,7 @@ def run_stock(program: str, client: docker.DockerClient, words: Sequence[str], s
             return process.wait()
         except KeyboardInterrupt:
             _end(process)
-            return 130
+            raise
 
 
 def _end(process: "subprocess.Popen[Any]") -> None:

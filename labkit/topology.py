@@ -34,6 +34,7 @@ class Service:
     name: str
     image: str
     status: str
+    created: str = ""  # RFC 3339, with nine digits after the point, so that texts sort as times do
     exit_code: int | None = None
     health: str = ""  # "starting", "healthy", "unhealthy"; empty where there is no health check
     connections: tuple[Connection, ...] = ()
@@ -54,6 +55,7 @@ def parse_service(attrs: Json) -> Service:
         name=name,
         image=image_name(attrs["Config"]["Image"]),
         status=state["Status"],
+        created=_sortable(attrs.get("Created") or ""),
         exit_code=state.get("ExitCode") if state["Status"] in ("exited", "dead") else None,
         health="" if health == "none" else health,
         connections=tuple(
@@ -62,6 +64,12 @@ def parse_service(attrs: Json) -> Service:
         ),
         ports=tuple(_published(settings.get("Ports") or {})),
     )
+
+
+def _sortable(time: str) -> str:
+    """A time as text that sorts: Docker drops zeros at the end of the fraction."""
+    whole, _, fraction = time.rstrip("Z").partition(".")
+    return f"{whole}.{fraction:0<9}Z" if whole else ""
 
 
 def _names(name: str, container_id: str, place: Json) -> tuple[str, ...]:
@@ -77,8 +85,9 @@ def _published(ports: Mapping[str, Any]) -> Iterable[str]:
 
 
 def succeed(before: Mapping[str, Service], now: Iterable[Service]) -> dict[str, Service]:
-    """The services by name after another look. One that is gone is kept as removed; a new id means a replacement."""
-    found = {service.name: service for service in now}
+    """The services by name, the oldest first, after another look. One that is gone keeps its place, as removed; a
+    new id means a replacement."""
+    found = {service.name: service for service in sorted(now, key=lambda service: service.created)}
     for name, last in before.items():
         if name not in found:
             found[name] = replace(last, status="removed", exit_code=None, health="", connections=(), ports=())
@@ -96,7 +105,7 @@ def members(client: DockerClient, network_ids: Sequence[str]) -> list[str]:
     if not network_ids:
         return []
     listed = client.api.containers(all=True, filters={"network": list(network_ids)})
-    return [entry["Id"] for entry in sorted(listed, key=lambda entry: entry.get("Created", 0))]
+    return [entry["Id"] for entry in listed]
 
 
 def services(client: DockerClient, before: Mapping[str, Service], refs: Iterable[str]) -> dict[str, Service]:

@@ -1,6 +1,9 @@
 """`%docker`: which command runs, on which engine, and that no shell reads the line."""
 
 import os
+import signal
+import threading
+import time
 
 import docker
 import pytest
@@ -79,6 +82,14 @@ def test_a_command_that_wants_a_terminal_is_told_where_one_is(command, client, c
     assert "not a TTY" in said
     assert "labkit.terminal(container)" in said
     assert status == 1
+
+
+def test_an_interrupt_ends_a_command_that_does_not_end(command, client, container):
+    """As the square button of a notebook does it: SIGINT, which Python raises as KeyboardInterrupt."""
+    threading.Timer(1.0, signal.raise_signal, [signal.SIGINT]).start()
+    began = time.monotonic()
+    assert said_by(client, "logs --follow labkit-test-magic")[1] == 130
+    assert time.monotonic() - began < 10
 
 
 def test_in_ipython(shell, client, container, capsys):

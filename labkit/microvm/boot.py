@@ -1,19 +1,12 @@
-"""Start a guest, wait until its engine answers, and see to it that it never outlives us or spins unseen.
-
-A machine is one process of ours with its helpers, in a session of its own. It ends in one of these ways, however we
-end: we kill its session; the kernel kills it because its parent died (PR_SET_PDEATHSIG); its channel ends and the
-guest's first process leaves.
+"""Start a guest, and wait until its engine answers; keeper.py sees to it that it never outlives us.
 
 While it boots a watchdog counts: a guest that hangs waits for ever (wall time), and one that spins burns a processor
 for ever (CPU time). Afterwards somebody's containers may use the processor for hours, so only an answer counts.
 """
 
-import contextlib
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections import deque
@@ -21,12 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit import linux
 from labkit.errors import EngineNotStarted
+from labkit.microvm import keeper
+from labkit.microvm.channel import Channel, ChannelClosed, LineToGuest
+from labkit.microvm.keeper import Kept
 from labkit.microvm.kinds import Kind, Machine, environment, executable_folder, memory_for_guest
 from labkit.microvm.mux import ProtocolError
 from labkit.microvm.ports import TARGET, Publisher
-from labkit.microvm.relay import ChannelClosed, Relay
+from labkit.microvm.relay import Relay
 
 TICK = 0.25  # seconds between two looks of the watchdog
 CONSOLE_LINES = 200  # what is kept of the guest's console
@@ -57,20 +52,19 @@ class Guest:
     """A running machine and our end of its channel."""
 
     kind: Kind
-    process: "subprocess.Popen[bytes]"
+    kept: Kept
     relay: Relay
     channel: socket.socket
-    run: Path
     console: deque[str] = field(default_factory=lambda: deque(maxlen=CONSOLE_LINES))
     said: str = ""  # `ready` or `failed`, from the guest's first process
 
     def end(self) -> None:
-        """Kill the machine and all its processes, and wait for it; twice is as good as once."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        """Take the machine away; twice is as good as once."""
         self.channel.close()
-        shutil.rmtree(self.run, ignore_errors=True)
+        self.kept.end()
+
+
+OnGuest = Callable[[Guest], None]
 
 
 def start(kind: Kind, files: Path, on_console: Callable[[str], None] = lambda line: None, share: str = "") -> Guest:
@@ -79,26 +73,16 @@ def start(kind: Kind, files: Path, on_console: Callable[[str], None] = lambda li
     run = Path(tempfile.mkdtemp(prefix="labkit-vm-", dir=executable_folder()))
     machine = Machine(files, run, theirs.fileno(), memory_for_guest(), share)
     try:
-        process = subprocess.Popen(
-            kind.command(machine), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            pass_fds=[theirs.fileno()], env=environment(run), cwd="/", start_new_session=True,
-            preexec_fn=lambda: linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL),
-        )  # fmt: skip
+        kept = keeper.start(kind.command(machine), run, environment(run), [theirs.fileno()])
     except OSError as error:
         ours.close()
         shutil.rmtree(run, ignore_errors=True)
         raise BootFailed(f"{kind.program} could not be started: {error.strerror}") from error
     finally:
         theirs.close()
-    return _guest(kind, process, ours, run, on_console)
-
-
-def _guest(
-    kind: Kind, process: "subprocess.Popen[bytes]", channel: socket.socket, run: Path, on_console: Callable[[str], None]
-) -> Guest:
-    relay = Relay(channel.fileno(), host=True, on_open=lambda target: answer(target), narrow=kind.narrow)
-    publisher = Publisher(relay)
-    guest = Guest(kind, process, relay, channel, run)
+    end = LineToGuest(ours.fileno(), run) if kind.line else Channel(ours.fileno())
+    guest = Guest(kind, kept, Relay(end, host=True, on_open=lambda target: answer(target)), ours)
+    publisher = Publisher(guest.relay)
 
     def answer(target: str) -> socket.socket | None:
         if target == TARGET:
@@ -106,13 +90,18 @@ def _guest(
         guest.said = target
         return None
 
+    guest.relay.watch(kept.ended, _machine_ended)
     _watch_console(guest, on_console)
     return guest
 
 
+def _machine_ended() -> None:
+    raise ChannelClosed("all its processes have ended")
+
+
 def _watch_console(guest: Guest, on_console: Callable[[str], None]) -> None:
-    assert guest.process.stdout is not None
-    console = guest.process.stdout.fileno()
+    assert guest.kept.keeper.stdout is not None
+    console = guest.kept.keeper.stdout.fileno()
     rest = b""
 
     def read() -> None:
@@ -134,7 +123,7 @@ def wait_until_ready(guest: Guest, watchdog: Watchdog) -> None:
     try:
         while not guest.said:
             guest.relay.turn(TICK)
-            if objection := watchdog.objection(time.monotonic() - began, cpu_seconds(guest.process.pid)):
+            if objection := watchdog.objection(time.monotonic() - began, cpu_seconds(guest.kept.session)):
                 raise BootFailed(objection)
     except (ChannelClosed, ProtocolError) as error:
         raise BootFailed(f"its channel ended: {error}") from error
@@ -156,28 +145,42 @@ def cpu_seconds(session: int) -> float:
 
 
 def boot(
-    kinds: Sequence[Kind], files: Path, on_console: Callable[[str], None] = lambda line: None, share: str = ""
+    kinds: Sequence[Kind],
+    files: Path,
+    on_console: Callable[[str], None] = lambda line: None,
+    on_guest: OnGuest = lambda guest: None,
+    share: str = "",
 ) -> Guest:
     """A guest whose engine is ready. One retry: on the next kind that works here, or on the same where it is the last.
 
-    Raises EngineNotStarted with what went wrong each time.
+    `on_guest` is called with each guest before it is waited for. Raises EngineNotStarted with what went wrong each time.
     """
     refused = {kind.name: kind.trial(files / kind.name) for kind in kinds}
     usable = [kind for kind in kinds if not refused[kind.name]]
     failures = [f"{kind.title}: {refused[kind.name]}" for kind in kinds if refused[kind.name]]
     for kind in [*usable, *usable][:2]:
-        guest = None
         try:
-            guest = start(kind, files / kind.name, on_console, share)
-            wait_until_ready(guest, Watchdog())
-            return guest
+            return _boot_one(kind, files / kind.name, on_console, on_guest, share)
         except BootFailed as error:
-            last = guest.console[-1] if guest and guest.console else ""
-            failures.append(f"{kind.title}: {error}" + (f"; its last words: {last}" if last else ""))
-            if guest:
-                guest.end()
+            failures.append(f"{kind.title}: {error}")
     raise EngineNotStarted(
         "We tried to start the engine in a small virtual machine",
         "; ".join(failures),
         "`labkit doctor` tells what is missing",
     )
+
+
+def _boot_one(kind: Kind, files: Path, on_console: Callable[[str], None], on_guest: OnGuest, share: str) -> Guest:
+    """A guest that is ready, or BootFailed with its last words, and nothing left of it."""
+    guest = start(kind, files, on_console, share)
+    try:
+        on_guest(guest)
+        wait_until_ready(guest, Watchdog())
+    except BootFailed as error:
+        last = guest.console[-1] if guest.console else "none"
+        guest.end()
+        raise BootFailed(f"{error}; its last words: {last}") from error
+    except BaseException:  # we were told to stop
+        guest.end()
+        raise
+    return guest

@@ -1,8 +1,142 @@
-import os
-from pathlib import Path
+"""The files that a guest needs, built by `labkit engine build-guest` or when a machine is first started.
 
-from labkit.engine.state import default_state
+    uml/     linux.uml, modules/                     from the package user-mode-linux; the root is the host's own
+    qemu/    vmlinuz, initramfs, root.ext4           a kernel of the distribution, and this Python
+             emulator/, run-qemu                     only where QEMU is not installed
+
+They are kept in $LABKIT_GUEST, or in `guest` in the state folder. `built.json` beside them, written last, has the
+SHA-256 of each file: a folder without it, or with other files, is built anew. Nothing here needs root.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labkit.engine.state import default_state, read_json, write_json
+from labkit.microvm import initramfs, packages, rootdisk
+from labkit.microvm.kinds import QEMU, UML
+from labkit.microvm.packages import GuestNotBuilt
+
+BUILT = "built.json"
+KERNELS = {"x86_64": "linux-image-cloud-amd64", "aarch64": "linux-image-cloud-arm64"}
+NETWORK_MODULES = ("bridge", "veth", "overlay")  # overlay is for the layers of images
+DISK_MODULES = ("virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "virtio_net")
 
 
 def default_files() -> Path:
-    return Path(os.environ.get("LABKIT_GUEST") or default_state() / "guest")
+    """Where the guests' files are: $LABKIT_GUEST, or in the state folder."""
+    return Path(os.environ.get("LABKIT_GUEST") or default_state() / "guest").absolute()
+
+
+def ensure(kind: str, files: Path) -> None:
+    """Build the files of one kind unless they are there. Raises GuestNotBuilt."""
+    folder = files / kind
+    if is_built(kind, folder):
+        return
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        facts = BUILDERS[kind](folder, files / "packages")
+        write_json(folder / BUILT, {**facts, "files": checksums(folder)})
+    except OSError as error:
+        raise GuestNotBuilt(
+            f"We tried to build the guest's files in {folder}",
+            error.strerror or str(error),
+            "set LABKIT_GUEST to a folder that you may write to",
+        ) from error
+
+
+def is_built(kind: str, folder: Path) -> bool:
+    """Whether the files are there, whole, and of this labkit."""
+    facts: dict[str, Any] = read_json(folder / BUILT, {})
+    if not facts or facts.get("fingerprint", "") != (rootdisk.fingerprint() if kind == QEMU.name else ""):
+        return False
+    return bool(checksums(folder) == facts["files"])
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below a folder, but for the list itself."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != BUILT)
+    return {str(path.relative_to(folder)): _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- the kinds ---------------------------------------------------------------------------------------------------
+
+
+def build_uml(folder: Path, cache: Path) -> dict[str, Any]:
+    """The kernel as a program, and its modules under names that sort in the order in which they are loaded."""
+    root = packages.root_of("usr/bin/linux.uml", UML.package, cache)
+    shutil.copy(root / "usr/bin/linux.uml", folder / UML.program)
+    (folder / "modules").mkdir()
+    for name, content in modules(root / "usr/lib/uml/modules", NETWORK_MODULES).items():
+        (folder / "modules" / name).write_bytes(content)
+    return {}
+
+
+def build_qemu(folder: Path, cache: Path) -> dict[str, Any]:
+    """Kernel, initramfs and root disk for the processor of this machine."""
+    package = KERNELS.get(platform.machine())
+    if package is None:
+        raise GuestNotBuilt(f"We looked for a kernel for {platform.machine()}", "we know of none")
+    root = packages.root_of("boot/vmlinuz-*cloud*", package, cache)
+    kernel = sorted(root.glob("boot/vmlinuz-*cloud*"))[-1]
+    version = kernel.name.removeprefix("vmlinuz-")
+    shutil.copy(kernel, folder / "vmlinuz")
+    found = modules(root / "lib/modules" / version, (*DISK_MODULES, *NETWORK_MODULES))
+    (folder / "initramfs").write_bytes(initramfs.archive(busybox(cache), found))
+    rootdisk.build(folder / "root.ext4")
+    if shutil.which(QEMU.program) is None:
+        bring_emulator(folder, cache)
+    return {"fingerprint": rootdisk.fingerprint(), "kernel": version}
+
+
+BUILDERS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {UML.name: build_uml, QEMU.name: build_qemu}
+
+
+def modules(folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
+    """Modules and what they need, by names that sort in loading order. `folder` has a modules.dep, or a version that has."""
+    place = folder if (folder / "modules.dep").exists() else sorted(folder.iterdir())[-1]
+    listed = (place / "modules.dep").read_text() if (place / "modules.dep").exists() else needs_by_content(place)
+    order = initramfs.numbered(initramfs.ordered(wanted, listed))
+    return {name: (place / path).read_bytes() for name, path in order.items()}
+
+
+def needs_by_content(place: Path) -> str:
+    """What depmod(8) would write, as a package that was only unpacked has no modules.dep: from each module's own words."""
+    paths = {path.stem.replace("-", "_"): path for path in place.rglob("*.ko")}
+    lines = []
+    for path in paths.values():
+        words = path.read_bytes().partition(b"\0depends=")[2].partition(b"\0")[0].decode().split(",")
+        needs = (paths[word.replace("-", "_")] for word in words if word.replace("-", "_") in paths)
+        lines.append(f"{path.relative_to(place)}: {' '.join(str(need.relative_to(place)) for need in needs)}")
+    return "\n".join(lines)
+
+
+def busybox(cache: Path) -> bytes:
+    """A static busybox."""
+    root = packages.root_of("bin/busybox", "busybox-static", cache)
+    return (root / "bin/busybox").read_bytes()
+
+
+def bring_emulator(folder: Path, cache: Path) -> None:
+    """QEMU with the libraries that are missing here, unpacked, and a script that runs it from there."""
+    for package in packages.missing_with_dependencies(QEMU.package, cache):
+        packages.unpack(package, cache)
+        shutil.copytree(cache / package, folder / "emulator", symlinks=True, dirs_exist_ok=True)
+    script = folder / "run-qemu"
+    script.write_text(
+        "#!/bin/sh\n"
+        'here=$(dirname "$0")/emulator\n'
+        f'export LD_LIBRARY_PATH="$here/usr/lib/{rootdisk.LIBC_FOLDER.rpartition("/")[2]}"\n'
+        f'exec "$here/usr/bin/{QEMU.program}" -L "$here/usr/share/qemu" -L "$here/usr/share/seabios" "$@"\n'
+    )
+    script.chmod(0o755)

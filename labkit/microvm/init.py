@@ -5,7 +5,7 @@ Linux that is the host's own, seen through hostfs, with QEMU a disk made of the 
 takes the machine away; nothing here is kept, so nothing has to be shut down in order.
 
     channel   the character device that leads to the host
-    narrow    how many bytes the channel holds, where it must not be overfilled
+    parcels   the folder of parcels for a channel that is a terminal line (see channel.py)
     modules   a folder of kernel modules, in the order of their names (user-mode Linux; QEMU's initramfs has its own)
     share     a folder of the host that the guest sees and may write to (user-mode Linux)
     clock     unix time, for a machine without a clock
@@ -24,8 +24,9 @@ import time
 from collections.abc import Iterator
 
 from labkit import linux
+from labkit.microvm.channel import Channel, ChannelClosed, LineFromHost
 from labkit.microvm.ports import GUEST_SOCKET, TARGET
-from labkit.microvm.relay import ChannelClosed, Relay
+from labkit.microvm.relay import Relay
 
 ENGINE_SOCKET = "/run/labkit/engine.sock"
 STATE = "/run/labkit/state"
@@ -49,8 +50,7 @@ def main() -> None:
     """Pid 1's whole life."""
     options = dict(word.partition("=")[::2] for word in sys.argv[1:])
     make_system(options)
-    channel = open_channel(options["channel"])
-    start_relay(channel, int(options["narrow"]) if "narrow" in options else None)
+    start_relay(open_channel(options["channel"], options.get("parcels")))
 
 
 def make_system(options: dict[str, str]) -> None:
@@ -94,19 +94,20 @@ def loopback_up() -> None:
         fcntl.ioctl(any_socket, 0x8914, request)  # SIOCSIFFLAGS
 
 
-def open_channel(device: str) -> int:
+def open_channel(device: str, parcels: str | None) -> Channel:
     """Open the device; a terminal must pass each byte as it is."""
-    channel = os.open(device, os.O_RDWR | os.O_NOCTTY)
-    if os.isatty(channel):
-        import tty
+    fd = os.open(device, os.O_RDWR | os.O_NOCTTY)
+    if parcels is None:
+        return Channel(fd)
+    import tty
 
-        tty.setraw(channel)
-    return channel
+    tty.setraw(fd)
+    return LineFromHost(fd, parcels)
 
 
-def start_relay(channel: int, narrow: int | None) -> None:
+def start_relay(channel: Channel) -> None:
     """Start the engine and carry its socket, until the channel ends."""
-    relay = Relay(channel, host=False, on_open=connect, narrow=narrow)
+    relay = Relay(channel, host=False, on_open=connect)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(GUEST_SOCKET)
     listener.listen(64)

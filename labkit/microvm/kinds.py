@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import labkit
+from labkit.microvm.rootdisk import LIBRARY, interpreter
 
 MIB = 1 << 20
 TRIAL_SECONDS = 1.0
@@ -54,7 +55,7 @@ class Kind:
     title: str
     program: str
     package: str
-    narrow: int | None  # see mux.Mux.narrow
+    line: bool  # whether its channel is a terminal line, see channel.py
     command: Callable[[Machine], list[str]]
     trial: Callable[[Path], str]
     """Given the guest's files: "" if such a machine would start here, else what stands in the way. About a second."""
@@ -78,8 +79,6 @@ def _read(path: str) -> str | None:
 
 # --- user-mode Linux ---------------------------------------------------------------------------------------------
 
-UML_LINE = 3900  # bytes; of the 4096 of a terminal's buffer the kernel keeps 128 free (drivers/tty/n_tty.c)
-
 
 def uml_command(machine: Machine) -> list[str]:
     """The kernel as a program: its arguments are the kernel's command line (linux.uml(1)).
@@ -87,7 +86,9 @@ def uml_command(machine: Machine) -> list[str]:
     The root is the host's own file system, read-only, through hostfs; so the guest's first process is this very
     Python, and a folder has the same path inside and outside.
     """
-    share = [f"share={machine.share}"] if machine.share else []
+    options = [f"parcels={machine.run}", f"modules={machine.files / 'modules'}"]
+    options += [f"share={machine.share}"] if machine.share else []
+    source = str(Path(labkit.__file__).parent.parent)
     return [
         str(machine.files / "linux.uml"),
         f"mem={machine.memory // MIB}M",
@@ -97,16 +98,15 @@ def uml_command(machine: Machine) -> list[str]:
         f"uml_dir={machine.run}/", "umid=vm",
         "quiet", "panic=-1",
         f"lpj={tsc_khz() * 10}",  # jiffies are 100 a second: saves measuring how fast a loop is
-        *init_words("/dev/ttyS0", f"narrow={UML_LINE}", f"modules={machine.files / 'modules'}", *share),
+        *init_words("/dev/ttyS0", *options, python=sys.executable, library=source),
     ]  # fmt: skip
 
 
-def init_words(channel: str, *options: str, python: str = sys.executable) -> list[str]:
+def init_words(channel: str, *options: str, python: str, library: str) -> list[str]:
     """The kernel's words for the first process; what follows `--` are its arguments (kernel-parameters.txt)."""
-    source = Path(labkit.__file__).parent.parent
-    environment = [f"PYTHONPATH={source}", "PYTHONDONTWRITEBYTECODE=1"]
+    environment = [f"PYTHONPATH={library}", "PYTHONDONTWRITEBYTECODE=1"]
     arguments = ["-m", "labkit.microvm.init", f"channel={channel}", *options]
-    return [_quoted(word) for word in (*environment, f"init={python}", "--", *arguments)]
+    return [_quoted(word) for word in (*environment, f"init={python}", f"rdinit=/init", "--", *arguments)]
 
 
 def _quoted(word: str) -> str:
@@ -119,7 +119,8 @@ def try_uml(files: Path) -> str:
     if not program.exists():
         return f"there is no {program}"
     if executable_folder() is None:
-        return f"no folder for temporary files allows code to be executed (tried {', '.join(filter(None, SCRATCH_FOLDERS))})"
+        tried = ", ".join(filter(None, SCRATCH_FOLDERS))
+        return f"no folder for temporary files allows code to be executed (tried {tried})"
     said: list[str] = []
     for line in first_lines([str(program), "mem=32M", "con=null", f"uml_dir={files}/none/"]):
         said.append(line)
@@ -141,7 +142,7 @@ def qemu_command(machine: Machine) -> list[str]:
     append = [
         "console=ttyS0", "quiet", "panic=-1", "mitigations=off", "random.trust_cpu=on",
         f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check",
-        *init_words("/dev/vport0p1", f"clock={time.time():.0f}"),
+        *init_words("/dev/vport0p1", f"clock={time.time():.0f}", python=interpreter(), library=LIBRARY),
     ]  # fmt: skip
     return [
         qemu_program(machine.files),
@@ -190,8 +191,10 @@ def try_qemu(files: Path) -> str:
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
-UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", UML_LINE, uml_command, try_uml)
-QEMU = Kind("qemu", "an emulated machine (QEMU)", "qemu-system-x86_64", "qemu-system-x86", None, qemu_command, try_qemu)
+UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", True, uml_command, try_uml)
+QEMU = Kind(
+    "qemu", "an emulated machine (QEMU)", "qemu-system-x86_64", "qemu-system-x86", False, qemu_command, try_qemu
+)
 KINDS: tuple[Kind, ...] = (UML, QEMU)
 
 
@@ -218,7 +221,7 @@ def first_lines(command: list[str]) -> Iterator[str]:
 
 
 def environment(run: Path | None = None) -> dict[str, str]:
-    """The environment of a machine: none of ours (it may hold the notebook's token), and where it may put its memory."""
+    """The environment of a machine: where it may put its memory, and nothing of ours, which may hold secrets."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/",

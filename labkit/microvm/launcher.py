@@ -1,13 +1,12 @@
 """The process that has a machine: `python -m labkit.microvm --socket PATH --state DIR`, as if it were the engine.
 
 From outside it looks like one: the same socket, of mode 0600, the same lock and engine.json. What is behind is told
-by the name of the kind in engine.json. It ends on SIGTERM, when the machine ends, or when nobody holds it any more:
-whoever connects to `hold.sock` beside the engine's socket holds it as long as he keeps that connection, and the kernel
-closes it for him when he dies. The first to let go of the last hold ends the machine.
+by the name of the kind in engine.json. It ends on SIGTERM, when the machine ends, and, if it was started for somebody
+(`--held-by`), when nobody holds it any more. Whoever connects to `hold.sock` beside the engine's socket holds it as long
+as that connection is open; when he is killed, the kernel closes it for him.
 """
 
 import argparse
-import contextlib
 import os
 import signal
 import socket
@@ -20,10 +19,12 @@ from labkit.engine.errors import StateError
 from labkit.engine.state import State, default_run, default_socket, default_state
 from labkit.errors import EngineNotStarted
 from labkit.microvm import boot
+from labkit.microvm.channel import ChannelClosed
 from labkit.microvm.guest import default_files
 from labkit.microvm.kinds import KINDS
 from labkit.microvm.mux import ProtocolError
-from labkit.microvm.relay import ChannelClosed
+
+HOLD = "hold.sock"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,17 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state = State.at(options.state, default_run(options.state))
         state.lock()
         kinds = [kind for kind in KINDS if options.kind in ("", kind.name)]
-        guest = boot.boot(kinds, options.files, _to_log, options.share)
+        holders = Holders(options.held_by)
+        guest = boot.boot(kinds, options.files, _to_log, holders.join, options.share)
     except (EngineNotStarted, StateError, OSError) as error:
         print(f"the machine cannot start: {error}", file=sys.stderr, flush=True)
         return 1
-    with contextlib.closing(_Ending(guest)):
-        return serve(guest, state, options)
-
-
-class _Ending:
-    def __init__(self, guest: boot.Guest) -> None:
-        self.close = guest.end
+    try:
+        return serve(guest, holders, state, options)
+    finally:
+        guest.end()
 
 
 def _leave(signum: int, frame: object) -> NoReturn:
@@ -59,7 +58,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--files", type=_absolute, default=default_files(), help="the guest's files")
     parser.add_argument("--kind", choices=[kind.name for kind in KINDS], default="", help="try only this kind")
     parser.add_argument("--share", default="", help="a folder that the guest may write to")
-    parser.add_argument("--held", action="store_true", help="end when the last connection to hold.sock ends")
+    parser.add_argument("--held-by", type=int, metavar="FD", help="a socket: end when this and all of hold.sock end")
     return parser.parse_args(arguments)
 
 
@@ -71,10 +70,43 @@ def _to_log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def serve(guest: boot.Guest, state: State, options: argparse.Namespace) -> int:
+class Holders:
+    """Those for whose sake the machine runs: each an open connection."""
+
+    def __init__(self, first: int | None) -> None:
+        self._held = {socket.socket(fileno=first)} if first is not None else set()
+
+    def join(self, guest: boot.Guest) -> None:
+        """Notice in the guest's loop when a holder leaves."""
+        for holder in self._held:
+            self._watch(guest, holder)
+
+    def listen(self, guest: boot.Guest, listener: socket.socket) -> None:
+        def accept() -> None:
+            holder = listener.accept()[0]
+            self._held.add(holder)
+            self._watch(guest, holder)
+
+        guest.relay.watch(listener.fileno(), accept)
+
+    def _watch(self, guest: boot.Guest, holder: socket.socket) -> None:
+        def leave() -> None:
+            """Nobody ever writes: what can be read is the end."""
+            guest.relay.ignore(holder.fileno())
+            holder.close()
+            self._held.discard(holder)
+            if not self._held:
+                raise SystemExit(0)
+
+        guest.relay.watch(holder.fileno(), leave)
+
+
+def serve(guest: boot.Guest, holders: Holders, state: State, options: argparse.Namespace) -> int:
     """Carry the engine's socket until the machine ends."""
     options.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     guest.relay.listen(private_listener(options.socket), "engine")
+    if options.held_by is not None:
+        holders.listen(guest, private_listener(options.socket.with_name(HOLD)))
     state.write_engine(id=state.id(), socket=str(options.socket), machine=guest.kind.name)
     print("ready", flush=True)
     try:
@@ -84,8 +116,8 @@ def serve(guest: boot.Guest, state: State, options: argparse.Namespace) -> int:
         print(f"the machine ended: {error}", file=sys.stderr, flush=True)
         return 1
     finally:
-        with contextlib.suppress(OSError):
-            options.socket.unlink()
+        for path in (options.socket, options.socket.with_name(HOLD)):
+            path.unlink(missing_ok=True)
 
 
 def private_listener(path: Path) -> socket.socket:

@@ -7,8 +7,6 @@ with a *target*, a word that the other side understands; then both directions ru
 What a side may send is bounded by *credit*: so many bytes as the receiver has promised to keep. Without it one slow
 reader would fill the memory of the other side, or stop all other streams. The same idea is in HTTP/2 (RFC 9113, 5.2).
 
-The channel as a whole has a credit too where it needs one (`Mux.narrow`); it is given on stream 0, which is never opened.
-
 Values in, values out: `receive` takes what was read from the channel and returns events, `outgoing` returns what is to
 be written. Whatever the other side sends, the worst that comes of it is ProtocolError: a guest is not to be trusted.
 """
@@ -29,6 +27,9 @@ PIECE = 1 << 15
 WINDOW = 1 << 18
 """The credit that a new stream begins with, in bytes, in each direction."""
 
+MOUTHFUL = 1 << 18
+"""How much is written to the channel at once, at most, in bytes."""
+
 MOST_STREAMS = 4096
 _CREDIT = struct.Struct(">I")
 
@@ -39,7 +40,7 @@ class Kind(IntEnum):
     OPEN = 1  # payload: the target
     DATA = 2
     END = 3  # no more data in this direction
-    CREDIT = 4  # payload: how many more bytes may be sent
+    CREDIT = 4  # payload: how many more bytes may be sent; on stream 0, which is never opened: `acknowledge`
     RESET = 5  # the stream is over in both directions, what is under way is lost
 
 
@@ -69,7 +70,12 @@ class Reset:
     stream: int
 
 
-Event = Opened | Received | Ended | Reset
+@dataclass(frozen=True)
+class Acknowledged:
+    count: int
+
+
+Event = Opened | Received | Ended | Reset | Acknowledged
 
 
 @dataclass
@@ -86,17 +92,11 @@ class Mux:
     """One end of the channel. The host's streams have odd numbers, the guest's even ones: so both may open any time."""
 
     host: bool
-    narrow: int | None = None
-    """How many bytes towards the guest may be under way in the channel; None: the channel itself says when it is full.
-
-    A terminal line of user-mode Linux does not: when the 4096 bytes of its buffer are full it stops, for good.
-    """
     _streams: dict[int, _Stream] = field(default_factory=dict)
     _incoming: bytearray = field(default_factory=bytearray)
     _outgoing: bytearray = field(default_factory=bytearray)
     _greeted: bool = False
     _last: int = 0
-    _under_way: int = 0  # host: written and not yet read there; guest: read and not yet told
 
     def __post_init__(self) -> None:
         self._last = -1 if self.host else 0
@@ -160,27 +160,25 @@ class Mux:
         return len(self._outgoing)
 
     def outgoing(self) -> bytes:
-        """Some of what waits, as much as may be written to the channel now; tell `wrote` how much was.
+        """What may be written to the channel now; tell `wrote` how much of it was.
 
         Nothing before the guest has been heard: until it sets its end up, a terminal there would echo what we send.
         """
-        if self.host and not self._greeted:
-            return b""
-        allowed = self.narrow - self._under_way if self.host and self.narrow is not None else PIECE
-        return bytes(self._outgoing[:allowed])
+        return bytes(self._outgoing[:MOUTHFUL]) if self._greeted or not self.host else b""
 
     def wrote(self, count: int) -> None:
         """So many bytes of `outgoing` are in the channel."""
         del self._outgoing[:count]
-        if self.host:
-            self._under_way += count
+
+    def acknowledge(self, count: int) -> None:
+        """Say that `count` bytes have been taken out of the channel: for one that can't tell itself how full it is."""
+        self._frame(Kind.CREDIT, 0, _CREDIT.pack(count))
 
     # --- what the other side did -------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes that were read from the channel, in pieces of any size; what happened, in order."""
         self._incoming += data
-        self._count(len(data))
         if not self._greeted and not self._greet():
             return []
         events: list[Event] = []
@@ -197,14 +195,6 @@ class Mux:
         del self._incoming[:start]
         return events
 
-    def _count(self, count: int) -> None:
-        """The guest tells what it has read, a quarter of the narrow channel at a time."""
-        if not self.host and self.narrow is not None:
-            self._under_way += count
-            if self._under_way >= self.narrow // 4:
-                self._frame(Kind.CREDIT, 0, _CREDIT.pack(self._under_way))
-                self._under_way = 0
-
     def _greet(self) -> bool:
         place = self._incoming.find(MAGIC)
         if place < 0:
@@ -220,8 +210,7 @@ class Mux:
         if kind == Kind.OPEN:
             return [self._opened(stream, payload)]
         if stream == 0 and kind == Kind.CREDIT and len(payload) == _CREDIT.size:
-            self._under_way -= _CREDIT.unpack(payload)[0]
-            return []
+            return [Acknowledged(_CREDIT.unpack(payload)[0])]
         found = self._streams.get(stream)
         if found is None:
             self._refuse_unknown(kind, stream)

@@ -9,23 +9,19 @@ writer at the other, and nothing piles up between.
 """
 
 import contextlib
-import os
 import selectors
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from labkit.microvm.mux import PIECE, Ended, Event, Mux, Opened, Received, Reset
+from labkit.microvm.channel import Channel
+from labkit.microvm.mux import PIECE, Acknowledged, Ended, Event, Mux, Opened, Received, Reset
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 CLOGGED = 1 << 17  # bytes that wait for the channel; beyond it no socket is read
 
 OnOpen = Callable[[str], socket.socket | None]
 """Given the target that the other end asks for: the socket to connect it with, or None to refuse."""
-
-
-class ChannelClosed(Exception):
-    """The other end is gone."""
 
 
 @dataclass
@@ -41,15 +37,14 @@ class _Local:
 
 
 class Relay:
-    """One end of the channel with its sockets. `channel` is a descriptor for both directions."""
+    """One end of the channel with its sockets."""
 
-    def __init__(self, channel: int, *, host: bool, on_open: OnOpen, narrow: int | None = None) -> None:
-        self.mux = Mux(host, narrow)
+    def __init__(self, channel: Channel, *, host: bool, on_open: OnOpen) -> None:
+        self.mux = Mux(host)
         self._channel, self._on_open = channel, on_open
         self._locals: dict[int, _Local] = {}
         self._selector = selectors.DefaultSelector()
-        os.set_blocking(channel, False)
-        self._selector.register(channel, READ, self._channel_ready)
+        self._selector.register(channel.fd, READ, self._channel_ready)
 
     # --- what an end is made of --------------------------------------------------------------------------------
 
@@ -92,7 +87,8 @@ class Relay:
 
     def _set_interests(self) -> None:
         clogged = self.mux.waiting >= CLOGGED
-        self._interest(self._channel, READ | (WRITE if self.mux.outgoing() else 0))
+        writes = self.mux.waiting and self.mux.greeted and not self._channel.full()
+        self._interest(self._channel.fd, READ | (WRITE if writes else 0))
         for local in self._locals.values():
             readable = not local.read_all and not clogged and self.mux.room(local.stream) > 0
             self._interest(local.sock.fileno(), (READ if readable else 0) | (WRITE if local.waiting else 0), local)
@@ -111,30 +107,19 @@ class Relay:
 
     def _channel_ready(self, events: int) -> None:
         if events & READ:
-            for event in self.mux.receive(self._read_channel()):
+            for event in self.mux.receive(self._channel.read()):
                 self._happened(event)
+            if owed := self._channel.owed():
+                self.mux.acknowledge(owed)
         if events & WRITE:
             self._flush()
 
-    def _read_channel(self) -> bytes:
-        try:
-            data = os.read(self._channel, 1 << 17)
-        except BlockingIOError:
-            return b""
-        except OSError as error:  # EIO from a terminal, ECONNRESET from a socket: the same in other words
-            raise ChannelClosed(os.strerror(error.errno or 0)) from error
-        if not data:
-            raise ChannelClosed("end of file")
-        return data
-
     def _flush(self) -> None:
-        try:
-            while outgoing := self.mux.outgoing():
-                self.mux.wrote(os.write(self._channel, outgoing))
-        except BlockingIOError:
-            return
-        except OSError as error:
-            raise ChannelClosed(os.strerror(error.errno or 0)) from error
+        while outgoing := self.mux.outgoing():
+            count = self._channel.write(outgoing)
+            self.mux.wrote(count)
+            if not count:
+                break
 
     def _happened(self, event: Event) -> None:
         if isinstance(event, Opened):
@@ -143,10 +128,12 @@ class Relay:
                 self.mux.reset(event.stream)
             else:
                 self._adopt(sock, event.stream)
-            return
-        local = self._locals.get(event.stream)
-        if local is None:
-            return
+        elif isinstance(event, Acknowledged):
+            self._channel.acknowledged(event.count)
+        elif local := self._locals.get(event.stream):
+            self._happened_to(local, event)
+
+    def _happened_to(self, local: _Local, event: Event) -> None:
         if isinstance(event, Received):
             local.waiting += event.data
             self._write_local(local)

@@ -174,7 +174,8 @@ class LifeCycle(base.View):
         return picture_of(self._states[0], self._seen)
 
     def saw(self, event: Mapping[str, Any]) -> None:
-        self._seen.append(seen_in(event))
+        if event.get("Type", "container") == "container":  # not a network's, which tells who left it
+            self._seen.append(seen_in(event))
 
     def told(self, message: Mapping[str, Any]) -> None:
         """A button was pressed: make that move, if it is one that the table has."""

@@ -1,11 +1,14 @@
 """What every lesson's material must hold, for the lessons that there are and those to come."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from labkit.errors import LabkitError
+from labkit.lessons import material
 from labkit.lessons.material import load, numbers
+from labkit.lessons.slips import SLIPS
 
 LESSONS = [load(number) for number in numbers()]
 EXERCISES = [(lesson, exercise) for lesson in LESSONS for exercise in lesson.exercises]
@@ -29,6 +32,15 @@ def test_hints_are_three_and_give_no_solution(pair):
     for hint in exercise.hints:
         assert len(hint.split()) >= 5
         assert not SOLUTION.search(hint), hint
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_reactive_hints_give_no_solution_and_are_used(slip):
+    assert len(SLIPS[slip].split()) >= 8
+    assert not SOLUTION.search(SLIPS[slip])
+    folder = Path(material.__file__).parent
+    sources = [path.read_text() for path in (*folder.glob("checks_*.py"), *folder.glob("lesson_*.py"))]
+    assert any(f'"{slip}"' in source for source in sources), "no check names it"
 
 
 @pytest.mark.parametrize("pair", QUESTIONS, ids=key_of)

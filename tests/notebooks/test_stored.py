@@ -101,6 +101,8 @@ def test_the_material_is_used(path, notebook):
         assert 0 <= code.find(f'predict("{prediction.key}")') < code.find(f'reveal("{prediction.key}"')
     for exercise in lesson.exercises:
         assert f'lesson.check("{exercise.key}")' in code
+    for parameter in lesson.parameters:
+        assert f'lesson.word("{parameter.key}")' in code
     for call in ("lesson.begin()", "lesson.quiz()", "lesson.end()"):
         assert code.count(call) == 1
     assert code.endswith("lesson.end()")
@@ -163,8 +165,13 @@ def test_code_and_prose_take_turns(path, notebook):
 # --- nothing gets lost -----------------------------------------------------------------------------
 
 
+# a floor -> what the cells that it counts contain
+SIGNS = {"docker_lines": "%docker ", "watches": "lesson.watch(", "terminals": "lesson.terminal("}
+
+
 def test_counts_do_not_drop():
     notebooks = [read(path) for path in paths()]
+    code = "".join(cell.source for notebook in notebooks for cell in code_cells(notebook))
     materials = [load(number) for number in numbers()]
     have = {
         "notebooks": len(notebooks),
@@ -173,7 +180,8 @@ def test_counts_do_not_drop():
         "exercises": sum(len(material.exercises) for material in materials),
         "quiz_questions": sum(len(material.questions) for material in materials),
         "predictions": sum(len(material.predictions) for material in materials),
-    }
+        "parameters": sum(len(material.parameters) for material in materials),
+    } | {name: code.count(sign) for name, sign in SIGNS.items()}
     assert {name: have[name] for name in have if have[name] < FLOORS[name]} == {}
 
 

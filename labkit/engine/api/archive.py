@@ -76,14 +76,14 @@ def check_writable(container: Container, path: str) -> None:
 
 
 async def export(engine: Engine, request: Request) -> web.StreamResponse:
-    """GET /containers/{id}/export: all of its files as one tar."""
+    """GET /containers/{id}/export: all of its files as one tar, without what is mounted in it."""
     container = named(engine, request)
     async with roots.opened(engine, container) as root:
         engine.containers.tell(container, "export")
         response = web.StreamResponse(headers=HEADERS | {"Content-Type": "application/octet-stream"})
         await response.prepare(request.http)
         request.answering = response
-        await _send(response, from_thread(archive.pack(root, "/", top="")))
+        await _send(response, from_thread(archive.pack(root, "/", top="", one_mount=True)))
     return response
 
 

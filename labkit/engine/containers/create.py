@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from labkit.engine import crash
 from labkit.engine.containers import body as bodies
 from labkit.engine.containers import checks, defaults, remove, spec, storage, timestamps
 from labkit.engine.containers.background import background
@@ -119,9 +120,13 @@ def _store(engine: Engine, container: Container, image: Image) -> None:
     folder = engine.containers.folder(container)
     try:
         engine.driver.create(container.id, image)
+        crash.at("create: layer made")
         os.mkdir(folder, 0o700)
+        crash.at("create: folder made")
         storage.make_volumes(engine, container)
+        crash.at("create: volumes made")
         engine.containers.save(container)
+        crash.at("create: saved")
     except OSError as refused:
         background(storage.discard(engine, container), f"removing the volumes of {container.name}")
         engine.driver.remove(container.id)

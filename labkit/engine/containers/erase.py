@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from labkit.engine import crash
 from labkit.engine.containers import storage
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import ServerError
@@ -23,6 +24,7 @@ async def erase(engine: Engine, container: Container, *, volumes: bool = False) 
     container.state.status = "removing"
     # from here on a crash is made good by the next start of the engine, which goes on with the removal
     engine.containers.try_save(container)
+    crash.at("remove: marked")
     close_attached(container)
     try:
         await _discard(engine, container.id)
@@ -30,6 +32,7 @@ async def erase(engine: Engine, container: Container, *, volumes: bool = False) 
         container.state.status, container.state.error = "dead", str(refused)
         engine.containers.try_save(container)
         raise ServerError(f"cannot remove the files of {container.name}: {refused}") from refused
+    crash.at("remove: folder gone")
     engine.containers.forget(container)
     if volumes:
         await storage.discard(engine, container)
@@ -50,6 +53,7 @@ async def _discard(engine: Engine, container_id: str) -> None:
         engine.driver.remove(container_id)
     else:
         await asyncio.to_thread(engine.driver.remove, container_id)
+    crash.at("remove: layer gone")
     shutil.rmtree(engine.state.container(container_id), ignore_errors=True)
 
 

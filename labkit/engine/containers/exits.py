@@ -10,6 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from labkit.engine import crash
 from labkit.engine.containers import execs, health, policy, remove, restarts, start, storage
 from labkit.engine.containers.background import background
 from labkit.engine.containers.record import Container
@@ -42,6 +43,7 @@ async def _settle_later(engine: Engine, container: Container, status: int, at: f
 def settle(engine: Engine, container: Container, status: int, at: float) -> None:
     """Write an exit down, tell it, and do what follows from it. The caller holds the lock, or nobody does."""
     containers = engine.containers
+    crash.at("exit: known")
     if _out_of_memory(container, status):
         container.state.oom_killed = True
         containers.tell(container, "oom")
@@ -51,6 +53,7 @@ def settle(engine: Engine, container: Container, status: int, at: float) -> None
     container.ended(status, at, restarts=again)
     left = start.unplug(engine, container)
     containers.try_save(container)
+    crash.at("exit: saved")
     with contextlib.suppress(OSError):
         os.unlink(f"{containers.folder(container)}/exit.json")
     background(engine.shim.delete(container.id), f"the shim forgets {container.name}")

@@ -215,8 +215,9 @@ class Containers:
     async def close(self) -> None:
         """At the engine's end: nothing more is restarted from here. Containers go on."""
         for container in self:
-            if container.restarting:
-                container.restarting.cancel()
+            for task in (container.restarting, container.monitor):
+                if task:
+                    task.cancel()
 
 
 def _on_top(layers: Sequence[str], base: Sequence[str]) -> bool:

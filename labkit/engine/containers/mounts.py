@@ -56,7 +56,7 @@ class MountPoint:
 
     def holds(self, path: str) -> bool:
         """Whether a path of the container's lies here."""
-        return f"{os.path.normpath('/' + path)}/".startswith(f"{self.destination}/")
+        return f"{os.path.normpath('/' + path.lstrip('/'))}/".startswith(f"{self.destination}/")
 
     def row(self) -> Json:
         """One of inspect's `Mounts`: Docker Engine API, MountPoint."""

@@ -102,6 +102,7 @@ def _runs_on(engine: Engine, container: Container, pid: int) -> None:
     if not container.state.has_process or container.state.pid != pid:
         container.began(pid, start.birth(pid), boot_id())
         health.begin(engine, container)
+        attach.read_oci_annotations(container, f"{engine.containers.folder(container)}/config.json")
         engine.containers.try_save(container)
     elif container.state.status == "running":
         health.watch(engine, container)

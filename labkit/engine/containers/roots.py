@@ -6,7 +6,6 @@ mounts, so the graph driver stacks its layers, and its volumes and binds are mou
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from labkit import linux
 from labkit.engine.containers import mounts
 from labkit.engine.containers.record import Container
+from labkit.engine.registry.progress import in_thread
 from labkit.runtime.mounts import mount_all
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def _unmount(root: int, place: str) -> None:
 async def opened(engine: Engine, container: Container) -> AsyncIterator[int]:
     """The root of any container. Entered in a thread, as another reader of a stopped one may hold it for long."""
     root = running_root(container) if container.state.has_process else stopped_root(engine, container)
-    fd = await asyncio.to_thread(root.__enter__)
-    try:
-        yield fd
+    stack = contextlib.ExitStack()
+    try:  # around the entering too: the thread that enters goes on when we are cancelled, and may then hold a mount
+        yield await in_thread(stack.enter_context, root)
     finally:
-        await asyncio.to_thread(root.__exit__, None, None, None)
+        await in_thread(stack.close)

@@ -14,6 +14,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from labkit.engine import crash
 from labkit.engine.containers import (
     files,
     health,
@@ -69,6 +70,7 @@ async def run(engine: Engine, container: Container) -> None:
                 await erase(engine, container, volumes=True)
         raise error from failure
     engine.containers.try_save(container)
+    crash.at("start: saved")
     attach.started(engine, container)
     storage.tell_mounted(engine, container)
     engine.containers.tell(container, "start")
@@ -76,7 +78,7 @@ async def run(engine: Engine, container: Container) -> None:
 
 async def _bring_up(engine: Engine, container: Container) -> None:
     attach.reserve(engine, container)
-    engine.containers.try_save(container)  # with its addresses, which nobody else may get, even if we die now
+    crash.at("start: addresses reserved")
     await storage.fill(engine, container)
     config = prepare(engine, container)
     pid = await engine.shim.create(
@@ -89,8 +91,11 @@ async def _bring_up(engine: Engine, container: Container) -> None:
         stdin_once=bool(container.config.get("StdinOnce")),
         attach=_take_attached(container),
     )
+    crash.at("start: process made")
     attach.plug_in(engine, container, pid)
+    crash.at("start: plugged in")
     await engine.shim.start(container.id)
+    crash.at("start: program runs")
     container.began(pid, birth(pid), boot_id())
     health.begin(engine, container)
 
@@ -113,7 +118,8 @@ def prepare(engine: Engine, container: Container) -> Json:
     config = container.config
     if container.links:
         config = {**config, "Env": [*linking.environment(engine, container), *(config.get("Env") or ())]}
-    return spec.oci_config(config, host, identity(engine, container), around)
+    made = spec.oci_config(config, host, identity(engine, container), around)
+    return made | {"annotations": attach.oci_annotations(container)}
 
 
 def surroundings(engine: Engine, container: Container) -> spec.Surroundings:

@@ -7,6 +7,7 @@ names of users are written. Sockets are left out, since tar(5) has no such thing
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import posixpath
 import stat
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from labkit import linux
 from labkit.engine.images import beneath
 from labkit.engine.images.extract import KEPT_XATTR_PREFIX, KEPT_XATTRS, OVERLAYS_OWN
 from labkit.engine.images.tarstream import XATTR
@@ -36,13 +38,16 @@ KINDS: dict[int, tuple[bytes | None, int]] = {
 GO_BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 
 
-def pack(root_fd: int, path: str, *, top: str | None = None, exact_times: bool = False) -> Iterator[bytes]:
+def pack(
+    root_fd: int, path: str, *, top: str | None = None, exact_times: bool = False, one_mount: bool = False
+) -> Iterator[bytes]:
     """The file or folder at `path` as a tar whose top name is `top`, or else the path's last part.
 
     With top="" a folder's content stands at the archive's own root, as `docker export` has it. `exact_times` keeps
-    fractions of seconds. Raises FileNotFoundError at the first piece. Source: Docker API ContainerArchive.
+    fractions of seconds. `one_mount` leaves out what is mounted inside, but for the empty places that it is mounted
+    on. Raises FileNotFoundError at the first piece. Source: Docker API ContainerArchive, ContainerExport.
     """
-    packer = Packer(exact_times)
+    packer = Packer(exact_times, one_mount)
     with beneath.opened(root_fd, path, _last_flags(path), beneath.IN_ROOT) as fd:
         there = os.fstat(fd)
         name = base_name(path) if top is None else top
@@ -58,7 +63,7 @@ def pack(root_fd: int, path: str, *, top: str | None = None, exact_times: bool =
 def _pack_folder(packer: Packer, fd: int, there: os.stat_result, top: str) -> Iterator[bytes]:
     if top:
         yield packer.header(top, there, xattrs=_xattrs(fd))
-    for inner, _ in walk(fd):
+    for inner, _ in walk(fd, one_mount=packer.one_mount):
         yield from packer.add(fd, inner, posixpath.join(top, inner))
 
 
@@ -131,7 +136,7 @@ def _last_flags(path: str) -> int:
     return os.O_PATH if path.endswith(("/", "/.")) else os.O_PATH | os.O_NOFOLLOW
 
 
-def walk(root: int) -> Iterator[tuple[str, os.stat_result]]:
+def walk(root: int, *, one_mount: bool = False) -> Iterator[tuple[str, os.stat_result]]:
     """Every path beneath an open folder and what is there: folders before their content, sorted, links not followed.
 
     Holds names, not descriptors, so depth costs nothing. What vanishes meanwhile is passed over.
@@ -142,13 +147,15 @@ def walk(root: int) -> Iterator[tuple[str, os.stat_result]]:
         if there:
             yield path, there
         if there is None or stat.S_ISDIR(there.st_mode):
-            inner = sorted(content(root, path).items(), reverse=True)  # the list is taken from its end
+            inner = sorted(content(root, path, one_mount).items(), reverse=True)  # the list is taken from its end
             todo += [(f"{path}/{name}" if path else name, below) for name, below in inner]
 
 
-def content(root: int, path: str) -> dict[str, os.stat_result]:
-    """The names in a folder beneath `root`, and what each is."""
-    found = {}
+def content(root: int, path: str, one_mount: bool = False) -> dict[str, os.stat_result]:
+    """The names in a folder beneath `root`, and what each is; none with `one_mount` where something is mounted."""
+    found: dict[str, os.stat_result] = {}
+    if one_mount and path and is_mount(root, path):
+        return found
     with (
         contextlib.suppress(*beneath.VANISHED),
         beneath.opened(root, path, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd,
@@ -159,11 +166,21 @@ def content(root: int, path: str) -> dict[str, os.stat_result]:
     return found
 
 
+def is_mount(folder: int, name: str) -> bool:
+    """Whether something is mounted on a name: then openat2(2) says EXDEV to who may not leave this mount."""
+    try:
+        os.close(linux.openat2(folder, name, os.O_PATH | os.O_NOFOLLOW, 0, linux.RESOLVE_NO_XDEV))
+    except OSError as error:
+        return error.errno == errno.EXDEV
+    return False
+
+
 @dataclass
 class Packer:
     """Turns files into tar entries, and remembers those with several names: the second becomes a hard link."""
 
     exact_times: bool = False
+    one_mount: bool = False
     _first_names: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def add(self, root: int, path: str, name: str) -> Iterator[bytes]:
@@ -180,6 +197,8 @@ class Packer:
         first = self._first_names.setdefault((there.st_dev, there.st_ino), name) if there.st_nlink > 1 else name
         if first != name and not stat.S_ISDIR(there.st_mode):
             yield self.header(name, there, link=first)
+        elif stat.S_ISREG(there.st_mode) and self.one_mount and is_mount(folder, base):
+            yield empty_file(name)
         elif stat.S_ISREG(there.st_mode):
             yield from self._file(folder, base, name)
         elif stat.S_ISDIR(there.st_mode):

@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
+from labkit.engine import crash
 from labkit.engine.errors import BadParameter, NoSuchImage
 from labkit.engine.images import image, load, make, reference, removal, save
 from labkit.engine.images.blobs import Blobs
@@ -177,6 +178,7 @@ class ImageStore:
             record = self._record(image_id)
             if not record.exists():
                 write_json(record, {"parent": parent})
+            crash.at("image: record written")
             if name:
                 self._write_tags({**self.tags(), name: image_id})
             return self._image(image_id, self.names())
@@ -288,6 +290,7 @@ class ImageStore:
                 self.driver.add_layer(image.layer_name(chain), file, record)
         elif known["chain_id"] != chain:
             raise BadArchive(f"two layers share the short name {image.layer_name(chain)}; remove the other image")
+        crash.at("image: layer added")
         archive.replace(kept)
 
     def _record(self, image_id: str) -> Path:

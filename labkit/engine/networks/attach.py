@@ -7,12 +7,13 @@ stands beside it as `attached`: so an API process that begins anew knows it too.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from labkit.engine.containers.record import Container
-from labkit.engine.errors import ApiError, Conflict, ServerError
+from labkit.engine.errors import ApiError, Conflict, ServerError, StateError
 from labkit.engine.networks import bridge, inside, linking, publishing, settings
 from labkit.engine.networks.addresses import mac_for
 from labkit.engine.networks.attached import endpoints, networks, resolves, way_out
@@ -20,6 +21,7 @@ from labkit.engine.networks.endpoint import Endpoint, free_number, from_json, ne
 from labkit.engine.networks.ports import CannotPublish
 from labkit.engine.networks.record import Network
 from labkit.engine.rtnetlink import default_route
+from labkit.engine.state import read_json
 
 if TYPE_CHECKING:
     from labkit.engine.engine import Engine
@@ -70,6 +72,22 @@ def _endpoint(engine: Engine, network: Network, asked: Json, number: int) -> End
         number,
         tuple(ipam.get("LinkLocalIPs") or ()),
     )
+
+
+ANNOTATION = "labkit.attached"
+
+
+def oci_annotations(container: Container) -> dict[str, str]:
+    """What was reserved, for the OCI config: it is written before there is a process, the record only afterwards."""
+    return {ANNOTATION: json.dumps(container.attached)}
+
+
+def read_oci_annotations(container: Container, path: str) -> None:
+    """Learn from the OCI config where a container is whose start the last engine did not live to write down."""
+    try:
+        container.attached = json.loads((read_json(path) or {})["annotations"][ANNOTATION])
+    except (StateError, OSError, KeyError, TypeError, ValueError) as missing:
+        log.warning("the addresses of %s are not known: %r", container.name, missing)
 
 
 def plug_in(engine: Engine, container: Container, pid: int) -> None:
@@ -130,7 +148,7 @@ def resume(engine: Engine, container: Container) -> None:
             addresses.reserve(endpoint.ip)
     try:
         inside.serve_names(engine, container, container.state.pid)
-        publishing.again(engine, container)
+        (publishing.again if container.ports else publishing.sync)(engine, container)
     except (OSError, ApiError) as refused:
         log.error("%s lives on, but its names and published ports are not served: %s", container.name, refused)
 

@@ -51,7 +51,7 @@ class Endpoint:
         return 1 << 28 | int(self.id[:7], 16)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "link_local": list(self.link_local)}
 
 
 def from_json(kept: Mapping[str, Any]) -> Endpoint:

@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from labkit.engine.networks import pools
 from labkit.engine.networks.record import Network
@@ -39,17 +41,26 @@ NO_COMMAND = (
 NO_OUTSIDE = "rootless: containers reach each other and published ports, and have no way out of this machine"
 SWITCHED_ON = "packet forwarding was off and is on now (net.ipv4.ip_forward=1), as containers need it for the way out"
 
-Run = Callable[[Sequence[str], str], str]
-"""(command, standard input) -> what it complained of; empty when all went well."""
+
+class Said(NamedTuple):
+    """What a command printed, and what it complained of: empty when all went well."""
+
+    printed: str = ""
+    failed: str = ""
 
 
-def run(command: Sequence[str], text: str = "") -> str:
+Run = Callable[[Sequence[str], str], Said]
+"""(command, standard input) -> what it said."""
+
+
+def run(command: Sequence[str], text: str = "") -> Said:
     """Run a command of iptables."""
     try:
         said = subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS)
     except (OSError, subprocess.TimeoutExpired) as failed:
-        return str(failed)
-    return said.stderr.strip() or f"exit status {said.returncode}" if said.returncode else ""
+        return Said("", str(failed))
+    failed_with = said.stderr.strip() or f"exit status {said.returncode}"
+    return Said(said.stdout, failed_with if said.returncode else "")
 
 
 # --- the rules: pure ---------------------------------------------------------------------------------------------
@@ -103,6 +114,20 @@ def restore_text(chain: str, owner: str, networks: Sequence[Network], uplinks: S
     return "\n".join(lines) + "\n"
 
 
+_ENTRY = re.compile(r'-A \w+ -m comment --comment "labkit ([^"]+)" -j (LABKIT-[0-9a-f]{10})')
+_DEVICE = re.compile(r"-[io] (lk[\w-]+)")
+
+
+def entries(listing: str) -> list[tuple[str, str]]:
+    """(state folder, chain) of each engine of ours that `iptables -S` shows to be entered from a chain."""
+    return [(owner, chain) for owner, chain in _ENTRY.findall(listing) if chain == chain_name(owner)]
+
+
+def bridges(listing: str) -> set[str]:
+    """The bridges that the rules of one of our chains are about."""
+    return set(_DEVICE.findall(listing))
+
+
 # --- applying them -----------------------------------------------------------------------------------------------
 
 HOOKS = (("filter", "FORWARD"), ("nat", "POSTROUTING"))
@@ -136,7 +161,7 @@ class Firewall:
             return
         uplinks = pools.uplinks(pools.host_routes())
         text = restore_text(self.chain, self.owner, networks, uplinks)
-        failed = self._run(["iptables-restore", "--noflush", "-w", LOCK_SECONDS], text) or self._hook()
+        failed = self._run(["iptables-restore", "--noflush", "-w", LOCK_SECONDS], text).failed or self._hook()
         if failed:
             self._usable = False
             self._warn(f"iptables refused: {failed.splitlines()[0]}; {NO_COMMAND.partition(': ')[2]}")
@@ -146,16 +171,34 @@ class Firewall:
         if self._hooked:
             return ""
         for table, hook in HOOKS:
-            entry = self._entry(hook)
-            if self._run(["iptables", "-w", LOCK_SECONDS, "-t", table, "-C", *entry], ""):
-                failed = self._run(["iptables", "-w", LOCK_SECONDS, "-t", table, "-I", *entry], "")
-                if failed:
-                    return failed
+            listing = self._iptables(table, "-S", hook)
+            there = entries(listing.printed)
+            failed = listing.failed
+            if not failed and self.chain not in [chain for _, chain in there]:
+                failed = self._iptables(table, "-I", *_entry(hook, self.owner)).failed
+            if failed:
+                return failed
+            self._sweep(table, hook, there)
         self._hooked = True
         return ""
 
-    def _entry(self, hook: str) -> list[str]:
-        return [hook, "-m", "comment", "--comment", comment_text(self.owner), "-j", self.chain]
+    def _iptables(self, table: str, *arguments: str) -> Said:
+        return self._run(["iptables", "-w", LOCK_SECONDS, "-t", table, *arguments], "")
+
+    def _sweep(self, table: str, hook: str, there: Sequence[tuple[str, str]]) -> None:
+        """Take away what an engine left that was killed and whose state folder and bridges are gone."""
+        for owner, chain in there:
+            if not os.path.exists(owner):
+                of_whom = bridges(self._iptables("filter", "-S", chain).printed)
+                if not any(os.path.exists(f"/sys/class/net/{device}") for device in of_whom):
+                    log.info("removing the rules of an engine that is no more, %s", owner)
+                    self._forget(table, hook, owner)
+
+    def _forget(self, table: str, hook: str, owner: str) -> None:
+        chain = chain_name(owner)
+        for change in (["-D", *_entry(hook, owner)], ["-F", chain], ["-X", chain]):
+            if failed := self._iptables(table, *change).failed:
+                log.warning("iptables %s: %s", " ".join(change), failed)
 
     def open_way(self) -> None:
         """A container is about to need the way out: let this machine forward packets, if it doesn't yet."""
@@ -181,11 +224,13 @@ class Firewall:
         if not self._hooked:
             return
         for table, hook in HOOKS:
-            for change in (["-D", *self._entry(hook)], ["-F", self.chain], ["-X", self.chain]):
-                failed = self._run(["iptables", "-w", LOCK_SECONDS, "-t", table, *change], "")
-                if failed:
-                    log.warning("iptables %s: %s", " ".join(change), failed)
+            self._forget(table, hook, self.owner)
         self._hooked = False
+
+
+def _entry(hook: str, owner: str) -> list[str]:
+    """The rule of a kernel's chain that enters ours."""
+    return [hook, "-m", "comment", "--comment", comment_text(owner), "-j", chain_name(owner)]
 
 
 def _write(path: str, text: str) -> None:

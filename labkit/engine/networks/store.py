@@ -19,6 +19,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from labkit.engine import crash
 from labkit.engine.containers import timestamps
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import ApiError, BadParameter, Conflict, Forbidden, NotFound, ServerError, StateError
@@ -216,9 +217,13 @@ class Networks:
             raise Conflict(f"network with name {name} already exists")
         network = create.network(body, new_id(), self._taken())
         try:
-            self._build(network)
+            # the record first: after a crash in between, the next engine knows whose bridge stands there
             write_json(self._path(network), record.to_json(network))
+            crash.at("network: saved")
+            self._build(network)
+            crash.at("network: bridge made")
         except OSError as refused:
+            self._path(network).unlink(missing_ok=True)
             self._demolish(network)
             raise ServerError(f"cannot make the network {name}: {refused}; is this engine allowed to?") from refused
         self._add(network)

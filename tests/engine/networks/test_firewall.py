@@ -4,7 +4,15 @@ import pytest
 
 from labkit.engine.networks import firewall
 from labkit.engine.networks.create import network
-from labkit.engine.networks.firewall import Firewall, chain_name, comment_text, filter_rules, nat_rules, restore_text
+from labkit.engine.networks.firewall import (
+    Firewall,
+    Said,
+    chain_name,
+    comment_text,
+    filter_rules,
+    nat_rules,
+    restore_text,
+)
 
 WEB = network({"Name": "web", "IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}]}}, "a" * 64, [])
 INSIDE = network({"Name": "inside", "Internal": True}, "b" * 64, [])
@@ -43,15 +51,15 @@ def test_a_folders_name_cannot_become_a_rule():
 
 
 class Commands:
-    """Notes what would be run; `-C` finds nothing, and `refuse` makes a command fail."""
+    """Notes what would be run; `listing` is what `-S` prints, and `refuse` makes a command fail."""
 
-    def __init__(self, refuse: str = "no such command") -> None:
+    def __init__(self, refuse: str = "no such command", listing: str = "-P FORWARD ACCEPT\n") -> None:
         self.ran: list[str] = []
-        self.refuse = refuse
+        self.refuse, self.listing = refuse, listing
 
-    def __call__(self, command, text) -> str:
+    def __call__(self, command, text) -> Said:
         self.ran.append(" ".join(command))
-        return "refused" if "-C" in command or command[0] == self.refuse else ""
+        return Said(self.listing if "-S" in command else "", "refused" if command[0] == self.refuse else "")
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +81,36 @@ def test_rules_are_entered_once_and_all_taken_away():
     rules.remove()
     assert len(commands.ran) == 6, "from each of two tables: the entry, the rules, the chain"
     assert all(rules.chain in command for command in commands.ran)
+
+
+def listed(owner: str, hook: str = "FORWARD") -> str:
+    return f'-A {hook} -m comment --comment "{comment_text(owner)}" -j {chain_name(owner)}\n'
+
+
+def test_an_entry_that_is_there_is_not_made_twice():
+    commands = Commands(listing=listed("/s"))
+    Firewall("/s", run=commands).apply([WEB])
+    assert not [command for command in commands.ran if " -I " in command]
+
+
+def test_rules_of_an_engine_that_is_no_more_are_swept(tmp_path):
+    dead, alive, foreign = "/no/such/folder", str(tmp_path), "-A FORWARD -j DOCKER-USER\n"
+    commands = Commands(listing=foreign + listed(dead) + listed(alive))
+    Firewall("/s", run=commands).apply([WEB])
+    removed = [command for command in commands.ran if " -D " in command or " -X " in command]
+    assert len(removed) == 4
+    assert all(chain_name(dead) in command for command in removed)
+
+
+def test_while_its_bridge_stands_an_engine_may_live_elsewhere():
+    """In a container with the host's network, say: there its folder has a path that is not ours."""
+    rules = f"-A {chain_name('/elsewhere')} -i lo -o lo -j ACCEPT\n".replace("lo", "lkbridge")
+    assert firewall.bridges(rules) == {"lkbridge"}
+    commands = Commands(listing=listed("/elsewhere") + "-A X -o lk0 -j DROP\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(firewall.os.path, "exists", lambda path: path == "/sys/class/net/lk0")
+        Firewall("/s", run=commands).apply([WEB])
+    assert not [command for command in commands.ran if " -D " in command]
 
 
 def test_what_iptables_refuses_is_told():

@@ -1,0 +1,156 @@
+"""The engine dies at a named step (labkit/engine/crash.py). The next one must find a state that makes sense.
+
+For each step: the same work is begun, the engine dies in the middle of it, and is started twice more. Both starts
+must give the same answer, everything that is there must be usable and removable, and then nothing is left.
+"""
+
+import contextlib
+from collections.abc import Callable
+
+import docker
+import pytest
+import requests
+
+from labkit.engine import crash
+from tests import busybox, engines
+from tests.contract.helpers import eventually, tar_of
+from tests.engines import Engine
+from tests.faults import traces
+from tests.faults.conftest import IMAGE, SOAK, kill_api, remove_all
+
+FOREVER = ["sleep", "600"]
+CUT_OFF = (requests.exceptions.ConnectionError, docker.errors.APIError)
+"""What a client sees of an engine that dies under its request: no answer, or half of one."""
+
+
+def create(client: docker.DockerClient) -> None:
+    client.containers.create(IMAGE, FOREVER, name="victim", volumes=["/data"])
+
+
+def start(client: docker.DockerClient) -> None:
+    client.containers.get("victim").start()
+
+
+def kill(client: docker.DockerClient) -> None:
+    client.containers.get("victim").kill()
+
+
+def remove(client: docker.DockerClient) -> None:
+    client.containers.get("victim").remove(v=True)
+
+
+def load(client: docker.DockerClient) -> None:
+    client.api.import_image_from_data(tar_of({"a": b"1"}), repository="victim")
+
+
+def connect(client: docker.DockerClient) -> None:
+    client.networks.create("victim")
+
+
+VERBS: dict[str, tuple[list[Callable], Callable]] = {  # what is done in peace, and what the engine dies of
+    "create": ([], create),
+    "start": ([create], start),
+    "exit": ([create, start], kill),
+    "remove": ([create], remove),
+    "image": ([], load),
+    "network": ([], connect),
+}
+POSSIBLE = {  # the states that the victim may be found in; None: it is not there
+    "create: saved": {"created"},
+    "create": {None},
+    "start: saved": {"running"},
+    "start: program runs": {"running"},
+    "start": {"created"},
+    "exit": {"exited"},
+    "remove": {None},
+}
+
+
+def steps(account: object) -> tuple[str, ...]:
+    """Every step as root; as another user each sixth, unless there is time for all."""
+    return crash.STEPS if SOAK or account is None else crash.STEPS[::6]
+
+
+@pytest.fixture
+def dying(engine: Engine, account, monkeypatch: pytest.MonkeyPatch):
+    """Restart the module's engine so that it dies at a step."""
+
+    def restart_to_die(step: str) -> None:
+        kill_api(engine)
+        monkeypatch.setenv("LABKIT_CRASH_AT", step)
+        engines.start(engine, account)
+        monkeypatch.delenv("LABKIT_CRASH_AT")
+
+    yield restart_to_die
+    if engine.process.poll() is not None:
+        engines.start(engine, account)
+    remove_all(engine)
+
+
+@pytest.mark.parametrize("step", crash.STEPS)
+def test_a_crash_at(step, engine, account, dying):
+    if step not in steps(account):
+        pytest.skip("rootless takes every sixth step, as the code is the same; `make soak` takes all")
+    before = traces.of(engine)
+    prepare, last = VERBS[step.split(":")[0]]
+    with contextlib.closing(engine.client()) as client:
+        for verb in prepare:
+            verb(client)
+    dying(step)
+    with contextlib.closing(engine.client()) as client, contextlib.suppress(*CUT_OFF):
+        last(client)
+    assert engine.process.wait(10) == 9, f"the control: it must die at {step!r}"
+
+    engines.start(engine, account)
+    first = answer(engine)
+    kill_api(engine)
+    engines.start(engine, account)
+    assert answer(engine) == first, "a second start must change nothing"
+    possible = POSSIBLE.get(step) or POSSIBLE.get(step.split(":")[0])
+    assert possible is None or first["containers"].get("victim") in possible
+    everything_works(engine)
+    tidy(engine)
+    nothing_left(engine, before)
+
+
+def answer(engine: Engine) -> dict[str, object]:
+    """What the engine says that there is."""
+    with contextlib.closing(engine.client()) as client:
+        return {
+            "containers": {c.name: c.status for c in client.containers.list(all=True)},
+            "images": sorted(tag for image in client.images.list() for tag in image.tags),
+            "networks": sorted(network.name for network in client.networks.list()),
+            "volumes": len(client.volumes.list()),
+        }
+
+
+def everything_works(engine: Engine) -> None:
+    """The half-done work can be done again from its beginning, to its end."""
+    with contextlib.closing(engine.client()) as client:
+        with contextlib.suppress(docker.errors.NotFound):
+            client.containers.get("victim").remove(force=True, v=True)
+        create(client)
+        start(client)
+        assert client.containers.get("victim").exec_run("echo well").output == b"well\n"
+        kill(client)
+        eventually(lambda: client.containers.get("victim").status == "exited")
+        remove(client)
+        load(client)
+
+
+def tidy(engine: Engine) -> None:
+    with contextlib.closing(engine.client()) as client:
+        client.images.remove("victim", force=True)
+        for network in client.networks.list(names=["victim"]):
+            network.remove()
+        client.volumes.prune(filters={"all": True})  # a volume may outlive its container's crash, but not a prune
+        assert client.containers.run(IMAGE, ["echo", "still here"], remove=True) == b"still here\n"
+
+
+def nothing_left(engine: Engine, before: traces.Picture) -> None:
+    """But for the API process itself, which is another one now, everything is as it was."""
+    traces.watch(engine)
+    traces.same_again(engine, {key: before[key] for key in LASTING})
+
+
+LASTING = ("mounts", "links", "processes", "files")
