@@ -153,7 +153,7 @@ def boot(
 ) -> Guest:
     """A guest whose engine is ready. One retry: on the next kind that works here, or on the same where it is the last.
 
-    `on_guest` is called with each guest before it is waited for. Raises EngineNotStarted with what went wrong each time.
+    `on_guest` is called with each guest before it is waited for. Raises EngineNotStarted with all that went wrong.
     """
     refused = {kind.name: kind.trial(files / kind.name) for kind in kinds}
     usable = [kind for kind in kinds if not refused[kind.name]]

@@ -24,7 +24,7 @@ from labkit.microvm.packages import GuestNotBuilt
 BUILT = "built.json"
 KERNELS = {"x86_64": "linux-image-cloud-amd64", "aarch64": "linux-image-cloud-arm64"}
 NETWORK_MODULES = ("bridge", "veth", "overlay")  # overlay is for the layers of images
-DISK_MODULES = ("virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "virtio_net")
+DISK_MODULES = ("virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng")
 
 
 def default_files() -> Path:
@@ -39,9 +39,10 @@ def ensure(kind: str, files: Path) -> None:
         return
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(parents=True)
         facts = BUILDERS[kind](folder, files / "packages")
         write_json(folder / BUILT, {**facts, "files": checksums(folder)})
+        shutil.rmtree(files / "packages", ignore_errors=True)
     except OSError as error:
         raise GuestNotBuilt(
             f"We tried to build the guest's files in {folder}",
@@ -77,7 +78,8 @@ def build_uml(folder: Path, cache: Path) -> dict[str, Any]:
     root = packages.root_of("usr/bin/linux.uml", UML.package, cache)
     shutil.copy(root / "usr/bin/linux.uml", folder / UML.program)
     (folder / "modules").mkdir()
-    for name, content in modules(root / "usr/lib/uml/modules", NETWORK_MODULES).items():
+    version = sorted(root.glob("usr/lib/uml/modules/*"))[-1]
+    for name, content in modules(version, NETWORK_MODULES).items():
         (folder / "modules" / name).write_bytes(content)
     return {}
 
@@ -103,15 +105,16 @@ BUILDERS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {UML.name: build_u
 
 
 def modules(folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
-    """Modules and what they need, by names that sort in loading order. `folder` has a modules.dep, or a version that has."""
-    place = folder if (folder / "modules.dep").exists() else sorted(folder.iterdir())[-1]
-    listed = (place / "modules.dep").read_text() if (place / "modules.dep").exists() else needs_by_content(place)
-    order = initramfs.numbered(initramfs.ordered(wanted, listed))
-    return {name: (place / path).read_bytes() for name, path in order.items()}
+    """Modules and all that they need, by names that sort in loading order; `folder` is that of a kernel's version."""
+    listed = folder / "modules.dep"
+    order = initramfs.ordered(wanted, listed.read_text() if listed.exists() else needs_by_content(folder))
+    if not order:
+        raise GuestNotBuilt(f"We looked for the kernel modules {', '.join(wanted)}", f"{folder} has none of them")
+    return {name: (folder / path).read_bytes() for name, path in initramfs.numbered(order).items()}
 
 
 def needs_by_content(place: Path) -> str:
-    """What depmod(8) would write, as a package that was only unpacked has no modules.dep: from each module's own words."""
+    """A modules.dep for a package that was only unpacked, as depmod(8) makes it: from each module's own words."""
     paths = {path.stem.replace("-", "_"): path for path in place.rglob("*.ko")}
     lines = []
     for path in paths.values():

@@ -61,7 +61,7 @@ def archive(busybox: bytes, modules: Mapping[str, bytes], script: str = SCRIPT) 
 
 
 def cpio(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """An archive in the format "newc": cpio(5), or Linux, Documentation/driver-api/early-userspace/buffer-format.rst."""
+    """An archive in the format "newc": cpio(5); Linux, driver-api/early-userspace/buffer-format.rst."""
     for number, (path, mode, content) in enumerate([*entries, ("TRAILER!!!", 0, b"")], start=1):
         name = path.encode() + b"\0"
         # inode, mode, uid, gid, links, mtime, size, four device numbers, length of the name, checksum

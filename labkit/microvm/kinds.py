@@ -98,15 +98,21 @@ def uml_command(machine: Machine) -> list[str]:
         f"uml_dir={machine.run}/", "umid=vm",
         "quiet", "panic=-1",
         f"lpj={tsc_khz() * 10}",  # jiffies are 100 a second: saves measuring how fast a loop is
-        *init_words("/dev/ttyS0", *options, python=sys.executable, library=source),
+        *map(_quoted, python_words(source)),
+        _quoted(f"init={sys.executable}"),
+        "--",  # what follows are the first process's arguments (kernel-parameters.txt)
+        *map(_quoted, init_words("/dev/ttyS0", *options)),
     ]  # fmt: skip
 
 
-def init_words(channel: str, *options: str, python: str, library: str) -> list[str]:
-    """The kernel's words for the first process; what follows `--` are its arguments (kernel-parameters.txt)."""
-    environment = [f"PYTHONPATH={library}", "PYTHONDONTWRITEBYTECODE=1"]
-    arguments = ["-m", "labkit.microvm.init", f"channel={channel}", *options]
-    return [_quoted(word) for word in (*environment, f"init={python}", f"rdinit=/init", "--", *arguments)]
+def init_words(channel: str, *options: str) -> list[str]:
+    """The arguments of the guest's first process, see init.py."""
+    return ["-m", "labkit.microvm.init", f"channel={channel}", *options]
+
+
+def python_words(library: str) -> list[str]:
+    """Words of a kernel's command line that the kernel doesn't know are the first process's environment."""
+    return [f"PYTHONPATH={library}", "PYTHONDONTWRITEBYTECODE=1"]
 
 
 def _quoted(word: str) -> str:
@@ -140,9 +146,10 @@ def qemu_command(machine: Machine) -> list[str]:
     """
     khz = tsc_khz()
     append = [
-        "console=ttyS0", "quiet", "panic=-1", "mitigations=off", "random.trust_cpu=on",
+        "console=ttyS0", "quiet", "panic=-1", "reboot=t", "mitigations=off", "random.trust_cpu=on",
         f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check",
-        *init_words("/dev/vport0p1", f"clock={time.time():.0f}", python=interpreter(), library=LIBRARY),
+        *python_words(LIBRARY),
+        "--", interpreter(), *init_words("/dev/vport0p1", f"clock={time.time():.0f}"),
     ]  # fmt: skip
     return [
         qemu_program(machine.files),
@@ -151,7 +158,7 @@ def qemu_command(machine: Machine) -> list[str]:
         "-kernel", str(machine.files / "vmlinuz"), "-initrd", str(machine.files / "initramfs"),
         "-append", " ".join(append),
         "-drive", f"id=root,file={machine.files / 'root.ext4'},format=raw,if=none,readonly=on",
-        "-device", "virtio-blk-device,drive=root",
+        "-device", "virtio-blk-device,drive=root", "-device", "virtio-rng-device",
         "-chardev", f"socket,id=channel,fd={machine.channel}",
         "-device", "virtio-serial-device", "-device", "virtserialport,chardev=channel,name=labkit",
         "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",

@@ -2,8 +2,8 @@
 
 From outside it looks like one: the same socket, of mode 0600, the same lock and engine.json. What is behind is told
 by the name of the kind in engine.json. It ends on SIGTERM, when the machine ends, and, if it was started for somebody
-(`--held-by`), when nobody holds it any more. Whoever connects to `hold.sock` beside the engine's socket holds it as long
-as that connection is open; when he is killed, the kernel closes it for him.
+(`--held-by`), when nobody holds it any more. Whoever connects to `hold.sock` beside the engine's socket holds it as
+long as that connection is open; when he is killed, the kernel closes it for him.
 """
 
 import argparse

@@ -71,7 +71,7 @@ def _run(command: Sequence[str], folder: Path) -> str:
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise GuestNotBuilt(f"We ran `{shown}`", str(error), "install that program, or the packages it is for") from error
+        raise GuestNotBuilt(f"We ran `{shown}`", str(error), "install that program") from error
     if done.returncode:
         raise GuestNotBuilt(f"We ran `{shown}`", done.stderr.strip()[-400:] or f"exit status {done.returncode}")
     return done.stdout

@@ -27,7 +27,8 @@ ENGINE_NEEDS = "aiohttp"
 FOLDERS = ("proc", "sys", "dev", "run", "tmp", "root", "etc", "var")
 USELESS = (
     "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "distutils", "pydoc_data",
-    "site-packages", "dist-packages", "__pycache__", "config-*", "*.a", "lessons", "views",
+    "site-packages", "dist-packages", "__pycache__", ".*", "config-*", "*.a", "lessons", "views",
+    "_tkinter*", "_sqlite3*", "_test*", "_ctypes_test*",
 )  # fmt: skip
 LIBC_FOLDER = f"/lib/{sysconfig.get_config_var('MULTIARCH') or ''}".rstrip("/")  # where the loader looks by itself
 
@@ -71,7 +72,7 @@ def fill(tree: Path) -> None:
         _copy(source, library / name)
     for path in libraries([path for path in tree.rglob("*") if _is_elf(path)], tree):
         _copy(Path(path), _below(tree, Path(path)))
-        _copy(Path(path), tree / LIBC_FOLDER.lstrip("/") / Path(path).name)
+        _link(tree / LIBC_FOLDER.lstrip("/") / Path(path).name, path)
     compile_all(tree)
 
 
@@ -122,6 +123,13 @@ def _copy(source: Path, target: Path) -> None:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
+
+
+def _link(place: Path, path: str) -> None:
+    """Put a library where the loader looks by itself; the cache that it would ask is not in the guest."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists() and not place.is_symlink():
+        place.symlink_to(path)
 
 
 def _run(command: list[str], *, check: bool = True) -> str:

@@ -85,11 +85,22 @@ function drawContainer(view, box, container, picture) {
   drawProcesses(view, list, null, container, picture);
 }
 
+/** Whether an element was drawn of the same data before: of hundreds of processes few change at a time. */
+function same(element, data) {
+  const shown = JSON.stringify(data);
+  if (element.shown === shown) return true;
+  element.shown = shown;
+  return false;
+}
+
 function drawProcesses(view, list, parent, container, picture) {
   const children = container.processes.filter((p) => p.parent === parent);
   list.hidden = !children.length;
   keyed(list, children, (p) => p.pid, makeProcess, (item, process) => {
     const [face, below] = item.children;
+    drawProcesses(view, below, process.pid, container, picture);
+    const key = `${container.key} ${process.pid}`;
+    if (same(item, [process, container.name, view.chosen === key])) return;
     face.replaceChildren(
       h("span.lk-pid.lk-inside", {}, String(process.pid_inside ?? "?")),
       hostPid(process.pid),
@@ -98,8 +109,7 @@ function drawProcesses(view, list, parent, container, picture) {
     );
     const inside = process.pid_inside ?? "unknown";
     const label = `${process.command}, pid ${inside} in ${container.name}, pid ${process.pid} on the host`;
-    ready(view, item, face, `${container.key} ${process.pid}`, label);
-    drawProcesses(view, below, process.pid, container, picture);
+    ready(view, item, face, key, label);
   });
 }
 

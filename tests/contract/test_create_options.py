@@ -82,15 +82,18 @@ def test_what_is_no_device(client, image, device, reason):
 
 
 def test_a_rule_for_devices(client, image, engine):
+    """/dev/net/tun, 10:200: whoever has the node and the leave may open it, whatever powers they lack."""
     if engine.name == "rootless":
         pytest.skip("an ordinary user's engine can neither make nodes nor rule on them")
-    made = "mknod /x c 1 11 && echo made; head -c 0 /x && echo opened"
-    assert "opened" not in run(client, image, made, user="root")
-    container = create(client, image, DeviceCgroupRules=["c 1:11 rwm"])
-    assert container.attrs["HostConfig"]["DeviceCgroupRules"] == ["c 1:11 rwm"]
-    said = run(client, image, "mknod /x c 1 11 && echo made; head -c 0 /x && echo opened",
-               device_cgroup_rules=["c 1:11 rwm"])  # fmt: skip
-    assert said.split() == ["made", "opened"]
+    if not Path("/dev/net/tun").exists():
+        pytest.skip("this machine has no /dev/net/tun")
+    command = "mknod /tun c 10 200 && echo made; exec 3<>/tun && echo opened"
+    assert run(client, image, command).splitlines()[0] == "made"
+    assert "opened" not in run(client, image, command)
+    container = client.containers.run(image, ["sh", "-c", command], device_cgroup_rules=["c 10:200 rwm"], detach=True)
+    container.wait(timeout=20)
+    assert output(container).split() == ["made", "opened"]
+    assert container.attrs["HostConfig"]["DeviceCgroupRules"] == ["c 10:200 rwm"]
 
 
 def test_a_rule_that_is_none(client, image):
@@ -113,7 +116,6 @@ def test_privileged(client, image, engine):
         needs_all_capabilities()
     said = run(client, image, "test -w /proc/sys && echo writable; ls /dev | wc -l", privileged=True).split()
     assert said[0] == "writable" and int(said[1]) > 15
-    assert "writable" not in run(client, image, "test -w /proc/sys && echo writable", read_only=False).split()[:0]
 
 
 def needs_all_capabilities() -> None:
@@ -225,7 +227,7 @@ def test_refused(client, image, host, status, words):
     assert refusal.value.status_code == status
 
 
-@pytest.mark.parametrize("host", [{"Isolation": "default"}, {"Runtime": "runc"}, {"MemorySwappiness": -1}], ids=str)
+@pytest.mark.parametrize("host", [{"Isolation": "default"}, {"Runtime": "runc"}], ids=str)
 def test_accepted_and_shown(client, image, host):
     shown = create(client, image, **host).attrs["HostConfig"]
     assert {name: shown[name] for name in host} == host

@@ -118,7 +118,7 @@ def test_list(client, volume, filters, found):
 
 @pytest.mark.parametrize("filters", [{"foo": ["x"]}, {"dangling": ["foo"]}], ids=str)
 def test_filters_that_docker_does_not_have(client, filters):
-    with pytest.raises(docker.errors.APIError, match="(?i)invalid filter") as refusal:
+    with pytest.raises(docker.errors.APIError, match=r"(?i)invalid filter") as refusal:
         client.api.volumes(filters=filters)
     assert refusal.value.status_code == 400
 

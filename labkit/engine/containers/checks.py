@@ -220,7 +220,9 @@ NO_OOM_KILLER = (
 def discard(host: dict[str, Any]) -> list[str]:
     """Take out of HostConfig what only version 1 of control groups has, where there is none; Docker's warnings."""
     found = []
-    if host["MemorySwappiness"] not in (None, -1) and not cgroups.has_v1("memory", "memory.swappiness"):
+    if host["MemorySwappiness"] == -1:  # "as the kernel has it"
+        host["MemorySwappiness"] = None
+    if host["MemorySwappiness"] is not None and not cgroups.has_v1("memory", "memory.swappiness"):
         host["MemorySwappiness"] = None
         found.append(NO_SWAPPINESS)
     if host["OomKillDisable"] and not cgroups.has_v1("memory", "memory.oom_control"):

@@ -47,16 +47,24 @@ class JsonLog:
 
     def _append(self, stream: int, pieces: list[bytes]) -> None:
         when = timestamp(time.time_ns())
-        text = "".join(
-            json.dumps({"log": piece.decode(errors="replace"), "stream": NAMES[stream], "time": when}) + "\n"
-            for piece in pieces
-        ).encode()
-        if self.size and self.size + len(text) > self.max_size:
-            self._rotate()
+        waiting: list[bytes] = []  # lines for the current file, written at once
+        room = self.max_size - self.size
+        for piece in pieces:
+            entry = {"log": piece.decode(errors="replace"), "stream": NAMES[stream], "time": when}
+            line = json.dumps(entry).encode() + b"\n"
+            if len(line) > room and (waiting or self.size):
+                self._write(waiting)
+                self._rotate()
+                waiting, room = [], self.max_size
+            waiting.append(line)
+            room -= len(line)
+        self._write(waiting)
+
+    def _write(self, lines: list[bytes]) -> None:
         try:
-            self.size += os.write(self.fd, text)
+            self.size += os.write(self.fd, b"".join(lines))
         except OSError:
-            self.lost += len(pieces)
+            self.lost += len(lines)
 
     def _rotate(self) -> None:
         os.close(self.fd)

@@ -78,15 +78,21 @@ async def test_an_exec_start_has_a_body(tmp_path: Path) -> None:
         attached.container.close()
 
 
-async def test_the_first_byte_comes_after_a_pause(tmp_path: Path) -> None:
+async def test_the_first_byte_waits_until_the_head_is_taken(tmp_path: Path) -> None:
     attached = Attached()
     await attached.write(b"early output")
     async with serving(tmp_path, attached) as path:
-        client = await Client.connect(path)
-        await client.ask("POST", "/attach", UPGRADE)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.reader.read(1), 0.005)
-        assert await client.reader.readexactly(12) == b"early output"
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, str(path))
+            await loop.sock_sendall(
+                client, b"POST /attach HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+            )
+            await asyncio.sleep(0.1)
+            head = await loop.sock_recv(client, CHUNK)
+            assert head.endswith(b"\r\n\r\n"), "the head alone, though the output has been there all the time"
+            assert await loop.sock_recv(client, CHUNK) == b"early output"
         attached.container.close()
 
 

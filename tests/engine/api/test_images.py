@@ -231,4 +231,4 @@ async def test_commit_joins_the_request_with_the_containers_config(ask: Ask) -> 
     assert ask.engine.containers.pauses == 1
     await ask("POST", url + "&pause=false", body)
     assert ask.engine.containers.pauses == 1
-    assert ask.told()[0] == ("commit", "web")
+    assert ask.told()[:2] == [("tag", "mine:1"), ("commit", "web")]

@@ -142,6 +142,8 @@ def test_what_only_version_1_of_control_groups_has(monkeypatch, there):
     if there:
         assert (host["MemorySwappiness"], host["OomKillDisable"]) == (40, True)
         assert said == [checks.NO_OOM_KILLER]
+        assert checks.discard(unset := defaults.host_config({"MemorySwappiness": -1})) == []
+        assert unset["MemorySwappiness"] is None
     else:
         assert (host["MemorySwappiness"], host["OomKillDisable"]) == (None, None)
         assert said == [checks.NO_SWAPPINESS, checks.NO_OOM_KILL_DISABLE]
