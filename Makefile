@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 LESSON ?= notebooks/00_start_here.ipynb
 JUPYTER_FLAGS ?=
 PYTEST_FLAGS ?=
+WORKERS ?= 2
 export LABKIT_REQUIRE
 
 # The first Python in PATH that is new enough.
@@ -33,7 +34,7 @@ lab: $(VENV)/.lab  ## install what is missing and open the first lesson in Jupyt
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(AS_ROOT) $(JUPYTER_FLAGS) $(LESSON)
 
 test: $(VENV)/.dev  ## run every test; what this machine lacks is skipped, and named at the end
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rs $(PYTEST_FLAGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadgroup $(PYTEST_FLAGS)
 
 lint: $(VENV)/.dev  ## formatting, usual mistakes, types
 	$(BIN)/ruff format --check

@@ -34,6 +34,15 @@ def client(engine: Engine) -> Iterator[docker.DockerClient]:
     client.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (pytest-xdist, --dist loadgroup) each engine has one, so that it is started once only and
+    nobody else makes containers on it meanwhile; tests without an engine stay together by file."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        group = parameters.params.get("engine") if parameters else None
+        item.add_marker(pytest.mark.xdist_group(group if isinstance(group, str) else item.location[0]))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     """Show what the engine logged during a test that failed."""

@@ -4,7 +4,7 @@ The kernel starts it as `python -m labkit.microvm.init KEY=VALUE...` on a read-o
 Linux that is the host's own, seen through hostfs, with QEMU a disk made of the same Python. It runs until the host
 takes the machine away; nothing here is kept, so nothing has to be shut down in order.
 
-    channel   the character device that leads to the host
+    channel   the character device that leads to the host, or the name of a virtio port
     parcels   the folder of parcels for a channel that is a terminal line (see channel.py)
     modules   a folder of kernel modules, in the order of their names (user-mode Linux; QEMU's initramfs has its own)
     share     a folder of the host that the guest sees and may write to (user-mode Linux)
@@ -31,6 +31,7 @@ from labkit.microvm.relay import Relay
 ENGINE_SOCKET = "/run/labkit/engine.sock"
 STATE = "/run/labkit/state"
 SCRATCH = "/run/labkit/tmp"
+PORTS = "/sys/class/virtio-ports"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NODEV = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
 
@@ -96,13 +97,25 @@ def loopback_up() -> None:
 
 def open_channel(device: str, parcels: str | None) -> Channel:
     """Open the device; a terminal must pass each byte as it is."""
-    fd = os.open(device, os.O_RDWR | os.O_NOCTTY)
+    fd = os.open(device if "/" in device else find_port(device), os.O_RDWR | os.O_NOCTTY)
     if parcels is None:
         return Channel(fd)
     import tty
 
     tty.setraw(fd)
     return LineFromHost(fd, parcels)
+
+
+def find_port(name: str) -> str:
+    """The device of the virtio port with this name; its driver may still be at work, but not for seconds."""
+    for _ in range(500):
+        with contextlib.suppress(FileNotFoundError):
+            for port in os.listdir(PORTS):
+                with open(f"{PORTS}/{port}/name") as file:
+                    if file.read().strip() == name:
+                        return f"/dev/{port}"
+        time.sleep(0.01)
+    raise FileNotFoundError(f"there is no virtio port {name}")
 
 
 def start_relay(channel: Channel) -> None:

@@ -149,7 +149,7 @@ def qemu_command(machine: Machine) -> list[str]:
         "console=ttyS0", "quiet", "panic=-1", "reboot=t", "mitigations=off", "random.trust_cpu=on",
         f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check",
         *python_words(LIBRARY),
-        "--", interpreter(), *init_words("/dev/vport0p1", f"clock={time.time():.0f}"),
+        "--", interpreter(), *init_words("labkit", f"clock={time.time():.0f}"),
     ]  # fmt: skip
     return [
         qemu_program(machine.files),
