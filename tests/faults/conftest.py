@@ -41,6 +41,7 @@ def engine(account) -> Iterator[Engine]:
     with engines.embedded(account) as engine:
         with contextlib.closing(engine.client()) as client:
             busybox.import_image(client, "faulty")
+            client.containers.run(IMAGE, ["true"], remove=True)  # the first one makes the image's layer of mount points
         traces.watch(engine)
         yield engine
         remove_all(engine)
