@@ -116,8 +116,24 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], Callable[[argparse.Namespace
         "engine start",
         "Start the engine in the background, unless it runs; print its socket and the DOCKER_HOST to set. "
         "Its messages go to engine.log in the state folder.",
-        (SOCKET, STATE, JSON),
+        (
+            SOCKET,
+            STATE,
+            Option("--in-vm", "start it in a small virtual machine, which needs no rights and keeps nothing"),
+            JSON,
+        ),
         cli_engine.start,
+    ),
+    (
+        "engine build-guest",
+        "Build the files of the virtual machines, from this machine's packages or the distribution's, without root. "
+        "Otherwise the first start does it.",
+        (
+            Option("--into", "the folder (default: $LABKIT_GUEST, or `guest` in the state folder)", str),
+            Option("--kind", "only for this kind: uml or qemu", str),
+            JSON,
+        ),
+        cli_engine.build_guest,
     ),
     (
         "engine status",

@@ -14,6 +14,8 @@ from labkit import clean as cleaning
 from labkit.cli_answer import Answer
 from labkit.engine import control
 from labkit.engine.state import default_socket, default_state
+from labkit.microvm import control as machines
+from labkit.microvm import guest
 
 
 def serve(options: argparse.Namespace) -> Answer:
@@ -25,10 +27,21 @@ def serve(options: argparse.Namespace) -> Answer:
 
 def start(options: argparse.Namespace) -> Answer:
     def on_slow() -> None:
-        print("starting labkit's embedded engine…", file=sys.stderr, flush=True)
+        where = " in a small virtual machine" if options.in_vm else ""
+        print(f"starting labkit's embedded engine{where}…", file=sys.stderr, flush=True)
 
-    running = control.start(_state(options), _socket(options), on_slow)
+    launch = machines.start if options.in_vm else control.start
+    running = launch(_state(options), _socket(options), on_slow)
     return Answer(describe(running), f"{status_text(running)}\nexport DOCKER_HOST=unix://{running.socket}")
+
+
+def build_guest(options: argparse.Namespace) -> Answer:
+    """Build what a machine needs, beforehand: in an image, or while there is a network."""
+    files = Path(options.into or guest.default_files()).absolute()
+    kinds = [options.kind] if options.kind else list(guest.BUILDERS)
+    for kind in kinds:
+        guest.ensure(kind, files)
+    return Answer({"files": str(files), "kinds": kinds}, f"The guest's files for {' and '.join(kinds)} are in {files}.")
 
 
 def status(options: argparse.Namespace) -> Answer:
@@ -52,7 +65,10 @@ def stop(options: argparse.Namespace) -> Answer:
     if options.all:
         control.stop_shim(state)
     told = f" and {cleaning.counted(len(names), 'container')}: {', '.join(names)}" if names else ""
-    left = "" if options.all else " Its containers run on; `labkit engine start` serves them again."
+    if running.machine:
+        left = " Its machine is gone, and all that was in it."
+    else:
+        left = "" if options.all else " Its containers run on; `labkit engine start` serves them again."
     return Answer({"stopped": True, "containers": names}, f"Stopped the engine (pid {running.pid}){told}.{left}")
 
 
@@ -69,13 +85,14 @@ def describe(running: control.Running) -> dict[str, Any]:
     """A running engine as plain data for --json."""
     address = f"unix://{running.socket}"
     facts = {"pid": running.pid, "socket": str(running.socket), "state": str(running.state)}
-    return {"running": True, "docker_host": address, **facts, "since": running.since}
+    return {"running": True, "docker_host": address, **facts, "since": running.since, "machine": running.machine}
 
 
 def status_text(running: control.Running) -> str:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(running.since))
     where = f"Its socket is {running.socket}, its files are in {running.state}."
-    return f"The engine runs (pid {running.pid}, since {since}).\n{where}"
+    inside = f" in a small virtual machine, {machines.title(running)}" if running.machine else ""
+    return f"The engine runs{inside} (pid {running.pid}, since {since}).\n{where}"
 
 
 def _state(options: argparse.Namespace) -> Path:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import docker
@@ -18,7 +19,11 @@ from docker.utils import kwargs_from_env
 
 from labkit.errors import BadAddress, EngineUnreachable, NoEngine
 
+if TYPE_CHECKING:
+    from labkit.engine.control import Running
+
 EMBEDDED = "embedded"  # stands where an address would: the engine that labkit starts itself
+IN_VM = "vm"  # the same in a small virtual machine, which is taken anyway where namespaces are refused
 SCHEMES = ("unix", "tcp", "http", "https", "ssh")  # what the Docker SDK can open
 PROBE_SECONDS = 10  # a socket that systemd listens on first has to start its daemon
 REQUEST_SECONDS = 60  # the SDK's own default
@@ -58,15 +63,15 @@ def connect(address: str | None = None) -> docker.DockerClient:
 
 
 def candidates(environ: Mapping[str, str], uid: int) -> list[Candidate]:
-    """The places to look, in order. LABKIT_ENGINE=embedded or =docker narrows the choice."""
+    """The places to look, in order. LABKIT_ENGINE=embedded, =vm or =docker narrows the choice."""
     forced = environ.get("LABKIT_ENGINE", "")
-    if forced not in ("", "docker", EMBEDDED):
+    if forced not in ("", "docker", EMBEDDED, IN_VM):
         raise BadAddress(
             f"LABKIT_ENGINE is {forced!r}, which names no kind of engine",
-            do="set it to `docker` or `embedded`, or unset it",
+            do="set it to `docker`, `embedded` or `vm`, or unset it",
         )
-    if forced == EMBEDDED:
-        return [Candidate(EMBEDDED, "LABKIT_ENGINE asks for it", named=True)]
+    if forced in (EMBEDDED, IN_VM):
+        return [Candidate(forced, "LABKIT_ENGINE asks for it", named=True)]
     if host := environ.get("DOCKER_HOST"):
         return [Candidate(host, "DOCKER_HOST names it", named=True)]
     sockets = [Candidate(f"unix://{path}", why) for path, why in _sockets(environ, uid)]
@@ -95,7 +100,7 @@ def find(
         return _open(Candidate(check_address(address), "the address that was given", named=True), environ)
     refused: list[str] = []
     for candidate in candidates(environ, os.getuid()):
-        if candidate.address == EMBEDDED:
+        if candidate.address in (EMBEDDED, IN_VM):
             return _start_embedded(candidate, refused, environ, progress)
         if candidate.named:
             check_address(candidate.address)
@@ -147,12 +152,36 @@ def _open(candidate: Candidate, environ: Mapping[str, str]) -> Connection:
 def _start_embedded(
     candidate: Candidate, refused: list[str], environ: Mapping[str, str], progress: Callable[[str], None]
 ) -> Connection:
+    why = f"{candidate.why}; {'; '.join(refused)}" if refused else candidate.why
+    engine, where = _embedded(candidate, progress)
+    found = _open(Candidate(f"unix://{engine.socket}", why, named=True), environ)
+    return Connection(found.client, candidate, f"labkit's embedded engine{where} at {found.candidate.address} ({why}).")
+
+
+def _embedded(candidate: Candidate, progress: Callable[[str], None]) -> "tuple[Running, str]":
+    """The engine of ours that runs, or one that is started: here, or where this machine forbids it in a virtual one."""
     from labkit.engine import control  # only now: most learners have Docker and never need this
 
-    engine = control.start(on_slow=lambda: progress("starting labkit's embedded engine… "))
-    why = f"{candidate.why}; {'; '.join(refused)}" if refused else candidate.why
-    found = _open(Candidate(f"unix://{engine.socket}", why, named=True), environ)
-    return Connection(found.client, candidate, f"labkit's embedded engine at {found.candidate.address} ({why}).")
+    engine = control.find()
+    forced = candidate.address == IN_VM
+    refusal = "" if engine or forced else _refusal()
+    if engine is None and not refusal and not forced:
+        engine = control.start(on_slow=lambda: progress("starting labkit's embedded engine… "))
+    if engine and not engine.machine:
+        return engine, ""
+    from labkit.microvm import control as machines
+
+    if engine is None:
+        engine = machines.start(on_slow=lambda: progress("starting a small virtual machine… "), held=True)
+    machines.hold(engine)
+    because = f", as namespaces are refused here: {refusal}" if refusal else ""
+    return engine, f" in a small virtual machine ({machines.title(engine)}{because})"
+
+
+def _refusal() -> str:
+    from labkit.microvm import control as machines
+
+    return machines.refusal()
 
 
 def engine_name(version: Mapping[str, object]) -> str:

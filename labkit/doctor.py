@@ -92,7 +92,7 @@ def diagnose() -> Report:
 
 def engines_here(environ: Mapping[str, str], uid: int, trial: "Trial") -> tuple[Choice, list[Finding]]:
     """The choice that connect() makes, and a finding for every socket that is there."""
-    from labkit.connect import EMBEDDED, candidates  # only here, as it brings the Docker SDK
+    from labkit.connect import EMBEDDED, IN_VM, candidates  # only here, as it brings the Docker SDK
 
     try:
         places = candidates(environ, uid)
@@ -102,8 +102,9 @@ def engines_here(environ: Mapping[str, str], uid: int, trial: "Trial") -> tuple[
     for candidate in places:
         path = candidate.address.removeprefix("unix://")
         if candidate.address == EMBEDDED:
-            works = trial.works("namespaces")
-            choices.append(Choice("labkit's embedded engine", EMBEDDED, candidate.why, works))
+            choices.append(_embedded(candidate.why, trial))
+        elif candidate.address == IN_VM:
+            choices.append(_in_machine(candidate.why))
         elif candidate.named or os.path.exists(path):
             answer, finding = _ask(candidate, environ)
             findings.append(finding)
@@ -112,6 +113,19 @@ def engines_here(environ: Mapping[str, str], uid: int, trial: "Trial") -> tuple[
     if not findings:
         findings.append(_NO_SOCKET)
     return (choices or [Choice("no engine", "", "no Docker or Podman socket answers", works=False)])[0], findings
+
+
+def _embedded(why: str, trial: "Trial") -> Choice:
+    """The engine that labkit starts: here, or where that is refused in a virtual machine."""
+    here = Choice("labkit's embedded engine", "embedded", why, trial.works("namespaces"))
+    if here.works or platform.system() != "Linux":
+        return here
+    inside = _in_machine(f"{why}; namespaces are refused")
+    return inside if inside.works else here
+
+
+def _in_machine(why: str) -> Choice:
+    return Choice("labkit's embedded engine in a small virtual machine", "vm", why, "" in machines().values())
 
 
 _NO_SOCKET = Finding(
@@ -272,7 +286,7 @@ def namespaces(trial: Trial) -> Finding:
         return Finding(
             name, tried, "missing", "Containers need a Linux kernel.", "Install Docker Desktop; labkit uses it then."
         )
-    means = f"labkit's own engine can't run here, only Docker or Podman will do: {trial.error('namespaces')}."
+    means = f"labkit's own engine can only run in a small virtual machine here: {trial.error('namespaces')}."
     return Finding(name, tried, "missing", means, trial.facts.get("mend", ""))
 
 
@@ -363,17 +377,30 @@ def disk(_: Trial) -> Finding:
     )
 
 
-EMULATORS = {"x86_64": ("linux.uml", "qemu-system-x86_64"), "aarch64": ("qemu-system-aarch64",)}
+def machines() -> dict[str, str]:
+    """Each kind of virtual machine that the engine could run in, and what stands in the way, "" for nothing."""
+    from labkit.microvm import guest, kinds
+
+    files, found = guest.default_files(), {}
+    for kind in kinds.KINDS:
+        if guest.is_built(kind.name, files / kind.name):
+            found[kind.title] = kind.trial(files / kind.name)
+        else:  # its files are built when it is first started
+            found[kind.title] = "" if shutil.which(kind.program) else f"{kind.package} is not installed"
+    return found
 
 
 def virtual_machine(_: Trial) -> Finding:
-    programs = EMULATORS.get(platform.machine(), ())
-    name, tried = "virtual machine", f"the programs {' and '.join(programs) or 'for this processor'}"
-    if found := [path for program in programs if (path := shutil.which(program))]:
-        return Finding(name, tried, "ok", f"For lessons to come, which boot one beside a container: {found[0]}.")
-    means = "Only for lessons to come, which boot one beside a container."
-    package = "user-mode-linux" if platform.machine() == "x86_64" else "qemu-system-arm"
-    return Finding(name, tried, "missing", means, f"sudo apt install {package}")
+    from labkit.microvm import kinds
+
+    found = machines()
+    name, tried = "virtual machine", " and ".join(found)
+    if works := [title for title, obstacle in found.items() if not obstacle]:
+        means = f"One can be booted, for lessons, and for the engine where namespaces are refused: {', '.join(works)}."
+        return Finding(name, tried, "ok", means)
+    why = "; ".join(f"{title}: {obstacle}" for title, obstacle in found.items())
+    packages = " ".join(kind.package for kind in kinds.KINDS)
+    return Finding(name, tried, "missing", f"None can be booted. {why}.", f"sudo apt install {packages}")
 
 
 def python(_: Trial) -> Finding:

@@ -86,7 +86,8 @@ def test_a_command_that_wants_a_terminal_is_told_where_one_is(command, client, c
 
 def test_an_interrupt_ends_a_command_that_does_not_end(command, client, container):
     """As the square button of a notebook does it: SIGINT, which Python raises as KeyboardInterrupt."""
-    threading.Timer(1.0, signal.raise_signal, [signal.SIGINT]).start()
+    me = threading.get_ident()
+    threading.Timer(1.0, signal.pthread_kill, [me, signal.SIGINT]).start()
     began = time.monotonic()
     assert said_by(client, "logs --follow labkit-test-magic")[1] == 130
     assert time.monotonic() - began < 10

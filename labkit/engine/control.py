@@ -41,6 +41,17 @@ class Running:
     socket: Path
     state: Path
     since: float  # unix time
+    machine: str = ""  # the kind of virtual machine that it runs in (labkit/microvm/kinds.py), if it does
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """A program that becomes an engine, and how long that may take."""
+
+    module: str = "labkit.engine"
+    options: tuple[str, ...] = ()
+    pass_fds: tuple[int, ...] = ()
+    seconds: float = START_SECONDS
 
 
 def find(state: Path | None = None) -> Running | None:
@@ -56,7 +67,7 @@ def find(state: Path | None = None) -> Running | None:
     pid = listener(path)
     if pid is None or pid != facts.get("pid") or born(pid) > facts.get("started", 0.0) + 1:
         return None
-    return Running(pid, path, state, facts["started"])
+    return Running(pid, path, state, facts["started"], facts.get("machine", ""))
 
 
 def listener(path: Path, kind: int = socket.SOCK_STREAM) -> int | None:
@@ -93,7 +104,12 @@ def answers(path: Path) -> bool:
             return False
 
 
-def start(state: Path | None = None, path: Path | None = None, on_slow: Callable[[], None] = lambda: None) -> Running:
+def start(
+    state: Path | None = None,
+    path: Path | None = None,
+    on_slow: Callable[[], None] = lambda: None,
+    launcher: Launcher = Launcher(),
+) -> Running:
     """The engine of this state folder, started in the background when it does not run; it outlives us.
 
     `path` is where a new engine puts its socket. Raises EngineNotStarted with the last lines of its log.
@@ -102,16 +118,22 @@ def start(state: Path | None = None, path: Path | None = None, on_slow: Callable
     if running := find(state):
         return running
     log = open_log(state)
-    command = [sys.executable, "-m", "labkit.engine", "--state", str(state)]
-    command += ["--socket", str(path or default_socket())]
+    command = [sys.executable, "-m", launcher.module, "--state", str(state)]
+    command += ["--socket", str(path or default_socket()), *launcher.options]
     with open(log, "ab") as output:
         seen = output.tell()
         _children.append(
             subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                start_new_session=True,
+                pass_fds=launcher.pass_fds,
             )
         )
-    running = _wait_until_ready(_children[-1], state, on_slow)
+    running = _wait_until_ready(_children[-1], state, on_slow, launcher.seconds)
     if running is None:
         raise EngineNotStarted(
             f"We started the embedded engine with `{' '.join(command)}`",
@@ -121,10 +143,12 @@ def start(state: Path | None = None, path: Path | None = None, on_slow: Callable
     return running
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", state: Path, on_slow: Callable[[], None]) -> Running | None:
+def _wait_until_ready(
+    process: "subprocess.Popen[bytes]", state: Path, on_slow: Callable[[], None], seconds: float
+) -> Running | None:
     """None when it ended or took too long. One that ended may have lost a race: then the winner answers soon."""
     began = time.monotonic()
-    deadline, slow = began + START_SECONDS, began + SLOW_SECONDS
+    deadline, slow = began + seconds, began + SLOW_SECONDS
     ended = False
     while time.monotonic() < deadline:
         running = find(state)

@@ -34,4 +34,6 @@ def _names(client: docker.DockerClient, prefix: str) -> list[str]:
 def _tags(
     client: docker.DockerClient, prefix: str, filters: dict[str, str | list[str] | bool] | None = None
 ) -> list[str]:
-    return [tag for image in client.images.list(filters=filters) for tag in image.tags if tag.startswith(prefix)]
+    """The names of images that begin like the lesson's. From the list alone: to ask for each may come too late."""
+    listed = client.api.images(filters=filters)
+    return [tag for entry in listed for tag in entry["RepoTags"] or () if tag.startswith(prefix)]

@@ -10,16 +10,18 @@ import socket
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.errors import EngineNotStarted
+from labkit.microvm import guest as guest_files
 from labkit.microvm import keeper
 from labkit.microvm.channel import Channel, ChannelClosed, LineToGuest
 from labkit.microvm.keeper import Kept
 from labkit.microvm.kinds import Kind, Machine, environment, executable_folder, memory_for_guest
 from labkit.microvm.mux import ProtocolError
+from labkit.microvm.packages import GuestNotBuilt
 from labkit.microvm.ports import TARGET, Publisher
 from labkit.microvm.relay import Relay
 
@@ -77,7 +79,7 @@ def start(kind: Kind, files: Path, on_console: Callable[[str], None] = lambda li
     except OSError as error:
         ours.close()
         shutil.rmtree(run, ignore_errors=True)
-        raise BootFailed(f"{kind.program} could not be started: {error.strerror}") from error
+        raise BootFailed(f"{kind.program} could not be started: {error.strerror or error}") from error
     finally:
         theirs.close()
     end = LineToGuest(ours.fileno(), run) if kind.line else Channel(ours.fileno())
@@ -155,10 +157,8 @@ def boot(
 
     `on_guest` is called with each guest before it is waited for. Raises EngineNotStarted with all that went wrong.
     """
-    refused = {kind.name: kind.trial(files / kind.name) for kind in kinds}
-    usable = [kind for kind in kinds if not refused[kind.name]]
-    failures = [f"{kind.title}: {refused[kind.name]}" for kind in kinds if refused[kind.name]]
-    for kind in [*usable, *usable][:2]:
+    failures: list[str] = []
+    for kind in _tries(kinds, files, failures):
         try:
             return _boot_one(kind, files / kind.name, on_console, on_guest, share)
         except BootFailed as error:
@@ -168,6 +168,28 @@ def boot(
         "; ".join(failures),
         "`labkit doctor` tells what is missing",
     )
+
+
+def _tries(kinds: Sequence[Kind], files: Path, failures: list[str]) -> Iterator[Kind]:
+    """The kinds that work here, each looked at when it is its turn; if there is only one, that one twice."""
+    usable = []
+    for kind in kinds:
+        if reason := unusable(kind, files):
+            failures.append(f"{kind.title}: {reason}")
+        else:
+            usable.append(kind)
+            yield kind
+    if len(usable) == 1:
+        yield usable[0]
+
+
+def unusable(kind: Kind, files: Path) -> str:
+    """Why no such machine can be started here, "" if one can; its files are built if they are not there."""
+    try:
+        guest_files.ensure(kind.name, files)
+    except GuestNotBuilt as error:
+        return str(error)
+    return kind.trial(files / kind.name)
 
 
 def _boot_one(kind: Kind, files: Path, on_console: Callable[[str], None], on_guest: OnGuest, share: str) -> Guest:

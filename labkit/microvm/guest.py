@@ -3,6 +3,7 @@
     uml/     linux.uml, modules/                     from the package user-mode-linux; the root is the host's own
     qemu/    vmlinuz, initramfs, root.ext4           a kernel of the distribution, and this Python
              emulator/, run-qemu                     only where QEMU is not installed
+    vm/      vmlinuz, initramfs                      for labkit.VM: the same kernel, and a busybox to look around with
 
 They are kept in $LABKIT_GUEST, or in `guest` in the state folder. `built.json` beside them, written last, has the
 SHA-256 of each file: a folder without it, or with other files, is built anew. Nothing here needs root.
@@ -86,22 +87,40 @@ def build_uml(folder: Path, cache: Path) -> dict[str, Any]:
 
 def build_qemu(folder: Path, cache: Path) -> dict[str, Any]:
     """Kernel, initramfs and root disk for the processor of this machine."""
-    package = KERNELS.get(platform.machine())
-    if package is None:
-        raise GuestNotBuilt(f"We looked for a kernel for {platform.machine()}", "we know of none")
-    root = packages.root_of("boot/vmlinuz-*cloud*", package, cache)
-    kernel = sorted(root.glob("boot/vmlinuz-*cloud*"))[-1]
-    version = kernel.name.removeprefix("vmlinuz-")
-    shutil.copy(kernel, folder / "vmlinuz")
-    found = modules(root / "lib/modules" / version, (*DISK_MODULES, *NETWORK_MODULES))
-    (folder / "initramfs").write_bytes(initramfs.archive(busybox(cache), found))
+    version, found = kernel_and_modules(folder, cache, (*DISK_MODULES, *NETWORK_MODULES))
+    (folder / "initramfs").write_bytes(initramfs.archive(busybox(cache), found, initramfs.TO_ROOT_DISK))
     rootdisk.build(folder / "root.ext4")
     if shutil.which(QEMU.program) is None:
         bring_emulator(folder, cache)
     return {"fingerprint": rootdisk.fingerprint(), "kernel": version}
 
 
-BUILDERS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {UML.name: build_uml, QEMU.name: build_qemu}
+def build_vm(folder: Path, cache: Path) -> dict[str, Any]:
+    """A machine without an engine: all that is in it is in the initramfs."""
+    version, found = kernel_and_modules(folder, cache, (*DISK_MODULES, "virtio_net"))
+    (folder / "initramfs").write_bytes(initramfs.archive(busybox(cache), found, initramfs.STAY))
+    if shutil.which(QEMU.program) is None:
+        bring_emulator(folder, cache)
+    return {"kernel": version}
+
+
+BUILDERS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
+    UML.name: build_uml,
+    QEMU.name: build_qemu,
+    "vm": build_vm,
+}
+
+
+def kernel_and_modules(folder: Path, cache: Path, wanted: tuple[str, ...]) -> tuple[str, dict[str, bytes]]:
+    """Put the distribution's kernel into the folder; its version, and the modules that are wanted."""
+    package = KERNELS.get(platform.machine())
+    if package is None:
+        raise GuestNotBuilt(f"We looked for a kernel for {platform.machine()}", "we know of none")
+    root = packages.root_of("boot/vmlinuz-*cloud*", package, cache)
+    kernel = sorted(root.glob("boot/vmlinuz-*cloud*"))[-1]
+    version = kernel.name.removeprefix("vmlinuz-")
+    shutil.copyfile(kernel, folder / "vmlinuz")
+    return version, modules(root / "lib/modules" / version, wanted)
 
 
 def modules(folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:

@@ -9,9 +9,8 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-# What `init` does in the archive: load the modules in the order of their names, mount the disk, go over to it.
-# A shell at the end of the road shows what there is; the watchdog ends it.
-SCRIPT = """#!/bin/busybox sh
+# What `init` does: load the modules in the order of their names, mount the disk, go over to it.
+TO_ROOT_DISK = """#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t devtmpfs dev /dev
 for module in /modules/*; do $B insmod $module; done
@@ -22,6 +21,38 @@ $B mount -o move /dev /root/dev
 exec $B switch_root /root "$@"
 """
 
+# The same for a machine to look around in: it stays here, says on the console how far it is, and runs what comes
+# through the port named `labkit`: a line of base64 is a command, the answer is its output, a blank, its status.
+STAY = """#!/bin/busybox sh
+export PATH=/bin HOME=/root
+/bin/busybox --install -s /bin
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t tmpfs tmp /tmp
+hostname vm
+echo "labkit: init runs"
+for module in /modules/*; do insmod $module; done
+tries=0
+until grep -qs labkit /sys/class/virtio-ports/*/name || [ $tries = 100 ]; do usleep 10000; tries=$((tries + 1)); done
+for disk in /sys/block/vd*; do
+    name=${disk##*/}
+    mkdir -p /disks/$name
+    mount -t ext4 /dev/$name /disks/$name 2>/dev/null
+done
+port=$(grep -ls labkit /sys/class/virtio-ports/*/name)
+port=${port%/name}
+exec 3<>/dev/${port##*/}
+echo "labkit: devices are ready"
+while read -r line <&3; do
+    printf '%s' "$line" | base64 -d >/tmp/command
+    sh /tmp/command >/tmp/output 2>&1 </dev/null
+    status=$?
+    { base64 /tmp/output | tr -d '\\n'; echo " $status"; } >&3
+done
+"""
+
+FOLDERS = ("bin", "dev", "disks", "modules", "proc", "root", "sys", "tmp")
 Entry = tuple[str, int, bytes]  # path, mode, content
 
 
@@ -51,10 +82,9 @@ def numbered(paths: Iterable[str]) -> dict[str, str]:
     return {f"{number:02}-{Path(path).name}": path for number, path in enumerate(paths)}
 
 
-def archive(busybox: bytes, modules: Mapping[str, bytes], script: str = SCRIPT) -> bytes:
-    """The initramfs for these modules, by file name."""
-    folders = ("bin", "dev", "modules", "root")
-    entries: list[Entry] = [(folder, stat.S_IFDIR | 0o755, b"") for folder in folders]
+def archive(busybox: bytes, modules: Mapping[str, bytes], script: str) -> bytes:
+    """The initramfs with these modules, by file name, and `script` as its first program."""
+    entries: list[Entry] = [(folder, stat.S_IFDIR | 0o755, b"") for folder in FOLDERS]
     entries += [("bin/busybox", stat.S_IFREG | 0o755, busybox), ("init", stat.S_IFREG | 0o755, script.encode())]
     entries += [(f"modules/{name}", stat.S_IFREG | 0o644, content) for name, content in modules.items()]
     return b"".join(cpio(entries))

@@ -2,9 +2,11 @@
 
 A machine may be several processes (user-mode Linux has one for each address space), and the kernel's "kill me when my
 parent dies" (PR_SET_PDEATHSIG, prctl(2)) reaches only one of them. So the machine gets a session of its own, and its
-parent is not us but a keeper: a fork of ours that holds nothing but one end of a socket. When the other end is closed,
-by us or by the kernel because we were killed, it kills the whole session and removes the machine's folder. If somebody
+parent is not us but a keeper, which holds one end of a socket as its standard input. When the other end is closed, by
+us or by the kernel because we were killed, it kills the whole session and removes the machine's folder. If somebody
 kills the keeper, the machine's first process dies with it, and we kill the rest.
+
+`python -m labkit.microvm.keeper FOLDER PROGRAM ARGUMENT...` is the keeper; `start` is how it is started.
 """
 
 import contextlib
@@ -14,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,7 @@ from labkit import linux
 
 PATIENCE = 2.0  # seconds for the keeper to do its work
 PID = 4  # bytes of a pid on the socket
+LIFE = 0  # the keeper's standard input
 
 
 @dataclass
@@ -47,52 +51,64 @@ class Kept:
             self.keeper.wait()
         if self.keeper.stdout:
             self.keeper.stdout.close()
-        with contextlib.suppress(OSError):
+        if self.ended >= 0:
             os.close(self.ended)
+            self.ended = -1
 
 
 def start(command: Sequence[str], folder: Path, env: Mapping[str, str], pass_fds: Sequence[int] = ()) -> Kept:
-    """Start a machine under a keeper; its output can be read from `keeper.stdout`. Raises OSError.
-
-    The calling process must have a single thread, as it is forked.
-    """
+    """Start a machine under a keeper; what it prints can be read from `keeper.stdout`. Raises OSError."""
     ours, theirs = socket.socketpair()
-    try:
+    words = [f"{name}={value}" for name, value in env.items()]
+    with theirs:
         keeper = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd="/",
-            pass_fds=[*pass_fds], preexec_fn=lambda: _part(theirs.fileno(), folder),
-        )  # fmt: skip
-        session = int.from_bytes(ours.recv(PID), "big")
-    except OSError:
+            [sys.executable, "-m", "labkit.microvm.keeper", str(folder), *words, "--", *command],
+            stdin=theirs.fileno(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=pass_fds,
+        )
+    session = int.from_bytes(ours.recv(PID), "big")
+    if not session:
         ours.close()
-        raise
-    finally:
-        theirs.close()
+        raise OSError(f"its keeper ended with status {keeper.wait()}: {keeper.communicate()[0].decode()[-200:]}")
     return Kept(keeper, ours, session, os.pidfd_open(keeper.pid))
 
 
-def _part(life: int, folder: Path) -> None:
-    """In the new process, before it becomes the machine: the child goes on to that, the parent stays as its keeper."""
-    keeper = os.getpid()
-    pid = os.fork()
-    if pid:
-        _keep(pid, life, folder)
-    os.setsid()
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != keeper:  # it was killed before we could ask for that
-        os._exit(1)
+def main() -> None:
+    """The keeper: `FOLDER NAME=VALUE... -- PROGRAM ARGUMENT...`, the values being the machine's environment."""
+    folder, *words = sys.argv[1:]
+    end = words.index("--")
+    env, command = dict(word.split("=", 1) for word in words[:end]), words[end + 1 :]
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a Ctrl-C is for whoever started us
+        signal.signal(signum, signal.SIG_IGN)
+    keeper, pid = os.getpid(), os.fork()
+    if pid == 0:
+        _become(command, env, keeper)
+    _keep(pid, Path(folder))
 
 
-def _keep(pid: int, life: int, folder: Path) -> NoReturn:
-    """The keeper's whole life."""
+def _become(command: list[str], env: dict[str, str], keeper: int) -> NoReturn:
+    """In the child: the machine. Its output goes where ours goes, its input is empty."""
+    try:
+        os.setsid()
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == keeper:  # else it was killed before we could ask for that
+            os.dup2(os.open(os.devnull, os.O_RDONLY), LIFE)
+            os.execvpe(command[0], command, env)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", flush=True)
+    finally:
+        os._exit(127)
+
+
+def _keep(pid: int, folder: Path) -> NoReturn:
+    """In the parent: wait for the end of either, and tidy up."""
     status = 1
     try:
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a Ctrl-C is for whoever started us
-            signal.signal(signum, signal.SIG_IGN)
-        linux.close_range(0, life - 1)
-        linux.close_range(life + 1, 0xFFFFFFFF)
-        os.write(life, pid.to_bytes(PID, "big"))
-        select.select([life, os.pidfd_open(pid)], [], [])
+        linux.close_range(1, 0xFFFFFFFF)  # the channel and the output are the machine's alone
+        os.write(LIFE, pid.to_bytes(PID, "big"))
+        select.select([LIFE, os.pidfd_open(pid)], [], [])
         kill_session(pid)
         os.waitpid(pid, 0)
         shutil.rmtree(folder, ignore_errors=True)
@@ -107,3 +123,7 @@ def kill_session(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):  # one that has not come to setsid(2) yet
         os.kill(leader, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

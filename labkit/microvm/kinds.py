@@ -199,9 +199,7 @@ def try_qemu(files: Path) -> str:
 # --- the table ---------------------------------------------------------------------------------------------------
 
 UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", True, uml_command, try_uml)
-QEMU = Kind(
-    "qemu", "an emulated machine (QEMU)", "qemu-system-x86_64", "qemu-system-x86", False, qemu_command, try_qemu
-)
+QEMU = Kind("qemu", "QEMU", "qemu-system-x86_64", "qemu-system-x86", False, qemu_command, try_qemu)
 KINDS: tuple[Kind, ...] = (UML, QEMU)
 
 

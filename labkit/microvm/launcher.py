@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -56,8 +57,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--state", type=_absolute, default=default_state(), help="folder for its files")
     parser.add_argument("--socket", type=_absolute, default=default_socket(), help="unix socket to listen on")
     parser.add_argument("--files", type=_absolute, default=default_files(), help="the guest's files")
-    parser.add_argument("--kind", choices=[kind.name for kind in KINDS], default="", help="try only this kind")
-    parser.add_argument("--share", default="", help="a folder that the guest may write to")
+    kind = os.environ.get("LABKIT_VM_KIND", "")
+    parser.add_argument("--kind", choices=[kind.name for kind in KINDS], default=kind, help="try only this kind")
+    share = tempfile.gettempdir()
+    parser.add_argument("--share", default=share, help="a folder for bind mounts that containers may write to")
     parser.add_argument("--held-by", type=int, metavar="FD", help="a socket: end when this and all of hold.sock end")
     return parser.parse_args(arguments)
 

@@ -49,8 +49,8 @@ class Created:
         """
         try:
             message, fds, _, _ = socket.recv_fds(self.sync, 65536, 1)
-        except ConnectionResetError:
-            message, fds = b"", []
+        except ConnectionResetError:  # it ended before it read our "start"; told once, and what it said comes next
+            message, fds, _, _ = socket.recv_fds(self.sync, 65536, 1)
         if fds:
             self.console = fds[0]
             os.set_inheritable(self.console, False)

@@ -171,7 +171,7 @@ function chooser(model, words, label) {
   const mark = () => (clear.hidden = !field.value);
   field.oninput = mark;
   field.onchange = send;
-  field.onkeydown = (event) => event.key === "Enter" && send();
+  field.onkeydown = (event) => void (event.key === "Enter" && send()); // a handler that returns false undoes the key
   model.on("change:path", () => ((field.value = model.get("path") || ""), mark()));
   mark();
   return h("label.lk-chooser", {}, icon("eye"), h("span", {}, words), field, clear);

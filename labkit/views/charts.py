@@ -98,10 +98,10 @@ def bar_chart(title: str, values: Mapping[str, float], unit: str, logarithmic: b
     def draw(axes: Axes) -> None:
         bars = axes.barh(list(values), list(values.values()), height=0.62, color=HUES[: len(values)] or HUES)
         axes.bar_label(bars, [number_said(value, unit) for value in values.values()], padding=5, color=INK)
-        axes.set_xlabel(unit)
         axes.margins(x=0.16)
         if logarithmic:
             axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: number_said(value, unit))
 
     rows = tuple((name, number_said(value, unit)) for name, value in values.items())
     data = {"title": title, "unit": unit, "values": dict(values)}

@@ -1,11 +1,13 @@
 """Pictures of the views and of the lessons, light and dark: `python -m tests.browser.screenshots`, into ./screenshots.
 
-Each lesson is run in JupyterLab up to its end, on the engine that DOCKER_HOST names, else on one of our own.
+Each lesson, and the gallery of all views, is run in JupyterLab up to its end, on the engine that DOCKER_HOST names,
+else on one of our own. Names of notebooks as arguments (`gallery`, `01`) choose among them.
 """
 
 import contextlib
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +19,43 @@ from tests.browser import lab
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "screenshots"
 NARROW = 500  # pixels, the width of a drawing in a small window
+VIEWS = ("stack", "processes", "lifecycle", "walk", "namespaces", "gauges", "services", "timeline")
+# how a notebook's name begins -> (what its last cell holds, how the names of what it makes begin)
+ENDS = {"gallery": ("tidy()", "gallery-")}
 
 
-def main() -> None:
+def main(chosen: tuple[str, ...]) -> None:
     FOLDER.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         named = os.environ.get("DOCKER_HOST")
         address = named or stack.enter_context(engines.embedded()).address
         browser, server = stack.enter_context(lab.chromium()), stack.enter_context(lab.jupyterlab(address))
-        for lesson in sorted((ROOT / "notebooks").glob("*.ipynb")):
-            shutil.copy(lesson, server.folder)
+        for notebook in [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "extra").glob("*.ipynb")]:
+            if notebook.name.startswith(chosen):
+                shutil.copy(notebook, server.folder)
         shutil.copytree(ROOT / "notebooks" / "images", server.folder / "images", dirs_exist_ok=True)
-        for lesson in sorted(server.folder.glob("*.ipynb")):
-            photograph(browser, server, lesson.name)
-            clean(address, f"lab{lesson.name[:2]}-")
+        for notebook in sorted(server.folder.glob("*.ipynb")):
+            short = notebook.stem if notebook.stem in ENDS else notebook.stem[:2]
+            last, prefix = ENDS.get(short, ("lesson.end()", f"lab{short}-"))
+            photograph(browser, server, notebook.name, short, last)
+            clean(address, prefix)
 
 
-def photograph(browser: Any, server: lab.Lab, lesson: str) -> None:
-    """One lesson: the window, then each view in it, in both themes, and narrow."""
-    with lab.opened(browser, server, lesson, device_scale_factor=2) as notebook:
-        notebook.run_before("lesson.end()")
+def photograph(browser: Any, server: lab.Lab, path: str, short: str, last: str) -> None:
+    """One notebook, run but for its last cell: the window, then each view in it, in both themes, and narrow."""
+    with lab.opened(browser, server, path, device_scale_factor=2) as notebook:
+        notebook.run_before(last)
         for theme in lab.THEMES:
             notebook.theme(theme)
             notebook.page.wait_for_timeout(2500)  # what has just changed glows for a while
             drawn = notebook.page.locator(".jp-OutputArea .lk")
             if drawn.count():
                 drawn.last.scroll_into_view_if_needed()
-            notebook.page.screenshot(path=FOLDER / f"{lesson[:2]}-{theme}.png")
-            for name in ("stack", "processes"):
+            notebook.page.screenshot(path=FOLDER / f"{short}-{theme}.png")
+            for name in VIEWS:
                 views = notebook.page.locator(f".jp-OutputArea .lk-view-{name}")
                 for number in range(views.count()):
-                    shoot(notebook, views.nth(number), f"{lesson[:2]}-{name}-{number + 1}-{theme}")
+                    shoot(notebook, views.nth(number), f"{short}-{name}-{number + 1}-{theme}")
 
 
 def shoot(notebook: lab.Notebook, view: Any, name: str) -> None:
@@ -61,10 +69,12 @@ def shoot(notebook: lab.Notebook, view: Any, name: str) -> None:
 
 
 def clean(address: str, prefix: str) -> None:
-    """Remove the lesson's containers, and the images that it made."""
+    """Remove the notebook's containers, and the networks and images that it made."""
     with contextlib.closing(docker.DockerClient(address)) as client:
         for container in client.containers.list(all=True, filters={"name": prefix}):
             container.remove(force=True)
+        for network in client.networks.list(filters={"name": prefix}):
+            network.remove()
         for image in client.images.list():
             for tag in image.tags:
                 if tag.startswith(prefix):
@@ -72,4 +82,4 @@ def clean(address: str, prefix: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(tuple(sys.argv[1:]) or ("",))

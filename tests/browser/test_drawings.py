@@ -104,6 +104,15 @@ def test_the_tab_key_comes_in_and_leaves_again(browser: Any, name: str) -> None:
 # --- each view's own ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["layer_stack", "overlay_walk"])
+def test_a_path_can_be_typed(browser: Any, name: str) -> None:
+    with bare.drawn(browser, name, PICTURES[name][0]) as view:
+        view.page.get_by_role("textbox").focus()
+        view.page.keyboard.type("/etc/hosts")
+        view.page.keyboard.press("Enter")
+        assert view.page.evaluate("window.model.get('path')") == "/etc/hosts"
+
+
 def test_the_life_cycle_has_a_button_for_each_legal_move_and_no_other(browser: Any) -> None:
     running, exited = PICTURES["life_cycle"]
     with bare.drawn(browser, "life_cycle", running) as view:

@@ -47,6 +47,7 @@ def test_it_is_not_in_the_command(client, image, init):
 
 def test_it_passes_signals_on_and_exit_codes_back(client, image, init):
     container = client.containers.run(image, ["sleep", "600"], init=True, detach=True)
+    eventually(lambda: len(container.top()["Processes"]) == 2)
     container.stop(timeout=10)  # sleep is no process 1 here, so SIGTERM ends it
     assert container.wait(timeout=20)["StatusCode"] == 143
     assert client.containers.run(image, ["sh", "-c", "exit 7"], init=True, detach=True).wait()["StatusCode"] == 7

@@ -5,7 +5,7 @@ import shutil
 import nbformat
 import pytest
 
-from tests.notebooks.execute import code_cells, paths, read
+from tests.notebooks.execute import code_cells, extras, paths, read
 from tests.notebooks.nbval_run import RUN_SECONDS, nbval
 
 pytestmark = pytest.mark.timeout(RUN_SECONDS + 30)
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.timeout(RUN_SECONDS + 30)
 def left_over(client) -> list[str]:
     """What lessons have made and not removed: by name, as another test may be at work on the same engine."""
     containers = [container.name or "" for container in client.containers.list(all=True, ignore_removed=True)]
-    tags = [tag for image in client.images.list() for tag in image.tags]
-    return [name for name in containers + tags if name.startswith("lab0")]
+    tags = [tag for entry in client.api.images() for tag in entry["RepoTags"] or ()]
+    return [name for name in containers + tags if name.startswith(("lab0", "gallery-"))]
 
 
-@pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*paths(), *extras()], ids=lambda path: path.stem)
 def test_outputs_are_the_stored_ones_twice(path, engine, client, tmp_path):
     """Each notebook alone, from top to bottom, two times in a row, with nothing left behind."""
     cells = len(code_cells(read(path)))

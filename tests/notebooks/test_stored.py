@@ -7,12 +7,15 @@ import tomllib
 
 import pytest
 
+import labkit
 from labkit.lessons.material import load, numbers
-from tests.notebooks.execute import HERE, METADATA, WIDGET_VIEW, code_cells, paths, read, sanitized
+from tests.notebooks.execute import HERE, METADATA, WIDGET_VIEW, code_cells, extras, paths, read, sanitized
 
 FLOORS = tomllib.loads((HERE / "floors.toml").read_text())
 LESSONS = [pytest.param(path, read(path), id=path.stem) for path in paths()]
+EXTRAS = [pytest.param(path, read(path), id=path.stem) for path in extras()]
 each_lesson = pytest.mark.parametrize(("path", "notebook"), LESSONS)
+each_notebook = pytest.mark.parametrize(("path", "notebook"), LESSONS + EXTRAS)
 
 # Rules of the house: course.md, "What a good lesson is"
 MEDIAN_LINES, MOST_LINES = 3, 15
@@ -46,14 +49,14 @@ def prose(notebook) -> list[str]:
 # --- stored as execute.py stores -------------------------------------------------------------------
 
 
-@each_lesson
+@each_notebook
 def test_counts_run_from_one(path, notebook):
     """A notebook without execution counts passes nbval whatever it prints."""
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1))
 
 
-@each_lesson
+@each_notebook
 def test_nothing_volatile_is_stored(path, notebook):
     assert notebook.metadata == METADATA
     for cell in notebook.cells:
@@ -66,7 +69,7 @@ def test_nothing_volatile_is_stored(path, notebook):
             assert not pattern.search(text), f"{what} in an output: {pattern.search(text)}"
 
 
-@each_lesson
+@each_notebook
 def test_the_file_is_written_in_one_way(path, notebook):
     text = path.read_text()
     assert text == json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -189,3 +192,13 @@ def test_each_notebook_has_a_row_in_the_floors_and_a_material():
     stems = [path.stem for path in paths()]
     assert stems == sorted(FLOORS["lessons"])
     assert [stem[:2] for stem in stems] == numbers()
+
+
+# --- the gallery -----------------------------------------------------------------------------------
+
+
+def test_the_gallery_shows_every_view():
+    views = {name for name, home in labkit._HOMES.items() if home.startswith("labkit.views.")}
+    gallery = next(read(path) for path in extras() if path.stem == "gallery")
+    code = "\n".join(cell.source for cell in code_cells(gallery))
+    assert {name for name in views if f"labkit.{name}(" not in code} == set()

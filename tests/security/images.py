@@ -21,11 +21,11 @@ def evil(client: docker.DockerClient, *items: Item, without: tuple[str, ...] = (
 
 def tree(added: bytes, without: tuple[str, ...] = ()) -> bytes:
     """The archive of the busybox tree and of what is added to it."""
-    buffer = io.BytesIO()
+    buffer, replaced = io.BytesIO(), set(open_tar([added]).getnames())
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as out:
-        for archive in (open_tar([busybox.archive()]), open_tar([added])):
+        for archive in (base := open_tar([busybox.archive()]), open_tar([added])):
             for member in archive.getmembers():
-                if member.isdir() and member.name in without:
+                if archive is base and member.name in {*without, *replaced}:
                     continue
                 member.uid = member.gid = 0
                 out.addfile(member, archive.extractfile(member) if member.isfile() else None)

@@ -70,7 +70,7 @@ def with_refusal(call: Callable[[], object]) -> None:
 @pytest.mark.attack("A14")
 def test_a14_a_race_between_folder_and_link(client, image, outside):
     """CVE-2018-15664: what is a folder when it is checked is a link when it is used."""
-    script = f"mkdir /a; cd /; while :; do mv a b; ln -s {outside} a; rm a; mv b a; done"
+    script = f"mkdir /a; cd /; while :; do mv a b; ln -s {outside} a; rm a; mv b a; usleep 3000; done"
     container = client.containers.run(image, ["sh", "-c", script], detach=True)
     done = 0
     for number in range(PUTS):

@@ -56,12 +56,12 @@ OLD_PROFILE = {"AF_ALG", "AF_VSOCK", "io_uring_setup"}
 
 
 def made_in(client, image, calls, **options) -> list[int]:
-    """Run a program of ours in a container; what its calls returned."""
-    container = client.containers.create(image, ["/tmp/calls"], **options)
+    """Run a program of ours in a container; what its calls returned. `od` prints the bytes: a log holds text only."""
+    container = client.containers.create(image, ["sh", "-c", "/tmp/calls | od -An -v -tx1"], **options)
     container.put_archive("/tmp", tar_of({"calls": program(*calls)}, mode=0o4755))
     container.start()
     container.wait(timeout=20)
-    return results(container.logs(stdout=True, stderr=False))
+    return results(bytes.fromhex(container.logs(stdout=True, stderr=False).decode()))
 
 
 @pytest.mark.attack("A2")
@@ -71,7 +71,7 @@ def test_a2_a_call_is_refused(client, image, name, weaker):
         weaker("dockerd", SINCE_2023)
     call, refusals = CALLS[name]
     pid, result = made_in(client, image, [(GETPID,), call])
-    assert pid == 1, "the control: the program runs, and its other calls are answered"
+    assert pid > 0, "the control: the program runs, and its other calls are answered"
     assert -result in refusals
 
 

@@ -25,7 +25,7 @@ from labkit.engine.api.hijack import Connection
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import API_VERSION, HEADERS, MIN_API_VERSION, error_response
 from labkit.engine.engine import Engine
-from labkit.engine.errors import ApiError, BadParameter, NotFound, NotImplemented_, StateError
+from labkit.engine.errors import ApiError, BadParameter, Forbidden, NotFound, NotImplemented_, StateError
 from labkit.runtime.create import RuntimeFailed
 
 log = logging.getLogger(__name__)
@@ -79,6 +79,19 @@ def _redirect(http: web.BaseRequest) -> web.Response | None:
     return web.Response(status=301, headers={**HEADERS, "Location": clean + query})
 
 
+def refuse_pages(http: web.BaseRequest) -> None:
+    """Raise Forbidden for what a browser sends: no page has business here, should a relay ever open the socket to one.
+
+    A page tells its Origin, and a name that was bound anew to this machine stands in Host (DNS rebinding). What
+    Docker's clients call a socket's host has no dot: localhost, docker, api.moby.localhost, the socket's path escaped.
+    """
+    name = http.headers.get("Host", "").rsplit(":", 1)[0].lower()
+    local = "." not in name or name.endswith(".localhost") or name == "127.0.0.1" or "%2f" in name or "/" in name
+    page = "Origin" in http.headers or http.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    if page or not local:
+        raise Forbidden("this engine answers programs on its socket, not pages in a browser (Host, Origin)")
+
+
 class Api:
     """Answers requests for one engine."""
 
@@ -113,6 +126,7 @@ class Api:
 
     async def _route(self, request: Request) -> web.StreamResponse:
         http = request.http
+        refuse_pages(http)
         if http.headers.get("Expect", "").lower() == "100-continue" and http.transport is not None:
             http.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.api_version, path = split_version(http.path)

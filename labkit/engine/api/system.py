@@ -15,6 +15,7 @@ from labkit.engine.api import images
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import API_VERSION, HEADERS, MIN_API_VERSION, json_response
 from labkit.engine.api.streams import json_stream
+from labkit.engine.containers import hostdevices
 from labkit.engine.engine import NAME, VERSION, Engine
 from labkit.engine.errors import Unavailable
 from labkit.engine.events import check_filters
@@ -76,6 +77,7 @@ async def info(engine: Engine, request: Request) -> web.Response:
             **host.facts(),
             **limits,
             **_ABSENT,
+            "InitBinary": os.path.basename(hostdevices.init_program() or ""),
             "SwapLimit": limits["MemoryLimit"],
             "CgroupDriver": "cgroupfs" if any(limits.values()) else "none",
             "IPv4Forwarding": _on("/proc/sys/net/ipv4/ip_forward"),
@@ -119,7 +121,6 @@ _ABSENT: dict[str, Any] = {
     "HttpProxy": "",
     "HttpsProxy": "",
     "IndexServerAddress": "https://index.docker.io/v1/",
-    "InitBinary": "",
     "InitCommit": {"ID": "", "Expected": ""},
     "Isolation": "",
     "KernelMemory": False,

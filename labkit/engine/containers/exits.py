@@ -52,13 +52,13 @@ def settle(engine: Engine, container: Container, status: int, at: float) -> None
     )
     container.ended(status, at, restarts=again)
     left = start.unplug(engine, container)
+    health.leave(container)
     containers.try_save(container)
     crash.at("exit: saved")
     with contextlib.suppress(OSError):
         os.unlink(f"{containers.folder(container)}/exit.json")
     background(engine.shim.delete(container.id), f"the shim forgets {container.name}")
     execs.container_ended(engine, container)
-    health.leave(container)
     storage.tell_unmounted(engine, container)
     containers.tell(container, "die", exitCode=status)
     for network in left:

@@ -16,6 +16,7 @@ Doing this twice gives the same as doing it once.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 
 LOST = 255
 """The exit code of a container whose end nobody saw."""
+
+RETRY_SECONDS = 0.5
 
 Tasks = dict[str, dict[str, Any]]
 
@@ -168,8 +171,18 @@ def _shim_gone(engine: Engine) -> None:
     background(_replace_shim(engine), "starting a new shim")
 
 
+async def _new_shim(engine: Engine) -> Shim:
+    """Try until it works: without a shim the engine is of no use, and what is missing (descriptors, memory) may come."""
+    while True:
+        try:
+            return await Shim.connect(engine.state.root)
+        except (RuntimeFailed, OSError) as refused:
+            log.error("no new shim yet, trying again: %s", refused)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
 async def _replace_shim(engine: Engine) -> None:
-    engine.shim = await Shim.connect(engine.state.root)
+    engine.shim = await _new_shim(engine)
     listen(engine)
     for container in engine.containers:
         async with container.lock:

@@ -92,7 +92,11 @@ async def _bring_up(engine: Engine, container: Container) -> None:
         attach=_take_attached(container),
     )
     crash.at("start: process made")
-    attach.plug_in(engine, container, pid)
+    try:
+        attach.plug_in(engine, container, pid)
+    except (ProcessLookupError, FileNotFoundError):
+        await engine.shim.start(container.id)  # the process has failed meanwhile: this raises with its own words
+        raise
     crash.at("start: plugged in")
     await engine.shim.start(container.id)
     crash.at("start: program runs")

@@ -1,0 +1,196 @@
+"""The same picture before and after: containers run and removed again and again, and whatever else comes and goes."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import docker
+import pytest
+
+from tests import engines
+from tests.contract.helpers import tar_of, unique
+from tests.faults import traces
+from tests.faults.conftest import IMAGE, SOAK, remove_all
+
+CYCLES, FEWER = (200, 50) if SOAK else (20, 6)
+WARM_UP = 5
+FOREVER = ["sleep", "600"]
+GROWTH = 1.05  # of the resident set, over the second half of the cycles
+SLACK = 2 << 20  # bytes that an allocator may keep for itself in so short a run
+
+
+@pytest.fixture(autouse=True)
+def tidy(engine):
+    yield
+    remove_all(engine)
+
+
+def watched(engine, client, cycle: Callable[[docker.DockerClient], object], times: int) -> None:
+    """Do something so many times; then the engine must look as before, within ten seconds."""
+    for _ in range(WARM_UP):
+        cycle(client)
+    time.sleep(0.5)
+    before = traces.of(engine)
+    for _ in range(times // 2):
+        cycle(client)
+    half = {pid: traces.memory(pid) for pid in (before["api"], before["shim"])}
+    for _ in range(times - times // 2):
+        cycle(client)
+    after = {pid: traces.memory(pid) for pid in half}
+    traces.same_again(engine, {**before, "descriptors": before["descriptors"]})
+    assert all(after[pid] <= half[pid] * GROWTH + SLACK for pid in half), (half, after)
+
+
+# --- what comes and goes -----------------------------------------------------------------------------------------
+
+
+def run(client) -> None:
+    assert client.containers.run(IMAGE, ["echo", "x"], remove=True) == b"x\n"
+
+
+def killed(client) -> None:
+    container = client.containers.run(IMAGE, FOREVER, detach=True)
+    container.remove(force=True)
+
+
+def failed_start(client) -> None:
+    container = client.containers.create(IMAGE, ["no-such-command"])
+    with pytest.raises(docker.errors.APIError):
+        container.start()
+    container.remove()
+
+
+def stopped_copy(client) -> None:
+    container = client.containers.create(IMAGE, FOREVER)
+    container.put_archive("/tmp", tar_of({"a": b"1"}))
+    list(container.get_archive("/tmp/a")[0])
+    container.remove()
+
+
+def network(client) -> None:
+    made = client.networks.create(unique("lkleak"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(made.remove)
+        client.containers.run(IMAGE, ["true"], remove=True, network=made.name)
+
+
+def volume(client) -> None:
+    made = client.volumes.create(unique("lkleak"))
+    client.containers.run(IMAGE, ["touch", "/data/x"], remove=True, volumes={made.name: {"bind": "/data"}})
+    made.remove()
+
+
+def image(client) -> None:
+    name = unique("lkleak")
+    client.api.import_image_from_data(tar_of({"a": b"1"}), repository=name)
+    client.images.remove(name)
+
+
+GUESTS = {
+    "run": (run, CYCLES),
+    "kill": (killed, FEWER),
+    "failed start": (failed_start, FEWER),
+    "copy": (stopped_copy, FEWER),
+    "network": (network, FEWER),
+    "volume": (volume, FEWER),
+    "image": (image, FEWER),
+}
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_a_guest_leaves_nothing(engine, client, name):
+    cycle, times = GUESTS[name]
+    watched(engine, client, cycle, times)
+
+
+def test_out_of_memory_leaves_nothing(engine, client):
+    if not client.info()["MemoryLimit"]:
+        pytest.skip("MemoryLimit is false in info: this engine can't limit memory, and says so")
+
+    def hog(client) -> None:
+        container = client.containers.run(IMAGE, ["tail", "/dev/zero"], mem_limit="16m", memswap_limit="16m", detach=True)
+        assert container.wait(timeout=60)["StatusCode"] == 137
+        container.remove()
+
+    watched(engine, client, hog, FEWER)
+
+
+# --- at one container that stays ---------------------------------------------------------------------------------
+
+
+def executed(container) -> None:
+    assert container.exec_run("echo x").output == b"x\n"
+
+
+def attached(container) -> None:
+    sock = container.attach_socket(params={"stdout": 1, "stream": 1})
+    sock._sock.close()
+    sock.close()
+
+
+def copied(container) -> None:
+    container.put_archive("/tmp", tar_of({"a": b"1"}))
+    list(container.get_archive("/tmp/a")[0])
+
+
+STAYS = {"exec": executed, "attach and drop": attached, "copy": copied}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_a_container_that_stays(engine, client, name):
+    container = client.containers.run(IMAGE, FOREVER, detach=True)
+    watched(engine, client, lambda client: STAYS[name](container), FEWER * 2)
+
+
+def test_eight_clients_at_once(engine, client):
+    """As a class does, all at the same minute."""
+    for _ in range(WARM_UP):
+        run(client)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: one_client(engine, 1), range(8)))  # warm up threads, here and there
+        time.sleep(0.5)
+        before = traces.of(engine)
+        list(pool.map(lambda _: one_client(engine, CYCLES // 8), range(8)))
+    traces.same_again(engine, before)
+
+
+def one_client(engine, times: int) -> None:
+    with contextlib.closing(engine.client()) as client:
+        for _ in range(times):
+            run(client)
+
+
+def test_no_cgroup_stays(engine, client):
+    keys = set()
+    for _ in range(FEWER):
+        container = client.containers.run(IMAGE, FOREVER, detach=True, mem_limit="32m", pids_limit=20, cpu_shares=100)
+        keys.add(container.id)
+        if client.info()["MemoryLimit"]:
+            assert traces.cgroups({container.id}), "the control: while it runs it has one"
+        container.remove(force=True)
+    deadline = time.monotonic() + traces.SECONDS
+    while left := traces.cgroups(keys):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+# --- the engine itself -------------------------------------------------------------------------------------------
+
+
+def test_an_engine_that_ends_leaves_no_bridge_and_no_process(account):
+    """Its state folder stays, and nothing else."""
+    with engines.embedded(account) as engine:
+        traces.watch(engine)
+        picture = traces.of(engine)
+        assert picture["links"], "the control: while it runs there is a bridge"
+        engine.process.terminate()
+        assert engine.process.wait(15) == 0
+        if account is None:
+            with open("/proc/net/dev") as file:
+                left = {row.split(":")[0].strip() for row in file} & set(picture["links"])
+            assert left == set()
+        deadline = time.monotonic() + traces.SECONDS
+        while engines.shim_pid(engine.state):
+            assert time.monotonic() < deadline, "the shim waits for nothing"
+            time.sleep(0.1)
