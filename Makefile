@@ -24,7 +24,7 @@ endif
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint bench notebooks screenshots clean
+.PHONY: help lab test soak lint bench notebooks screenshots clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name what; do \
@@ -35,6 +35,9 @@ lab: $(VENV)/.lab  ## install what is missing and open the first lesson in Jupyt
 
 test: $(VENV)/.dev  ## run every test; what this machine lacks is skipped, and named at the end
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadgroup $(PYTEST_FLAGS)
+
+soak: $(VENV)/.dev  ## every fault, hundreds of cycles, thousands of broken requests; takes about an hour
+	PATH="$(CURDIR)/$(BIN):$$PATH" SOAK=1 $(BIN)/python -m pytest -rs tests/security tests/faults $(PYTEST_FLAGS)
 
 lint: $(VENV)/.dev  ## formatting, usual mistakes, types
 	$(BIN)/ruff format --check

@@ -20,6 +20,7 @@ _HOMES = {
     "time_start": "labkit.phases",
     "bar_chart": "labkit.views.charts",
     "Lesson": "labkit.lessons",
+    "VM": "labkit.vm",
     "terminal": "labkit.lab_terminal",
     "load_ipython_extension": "labkit.magic",  # `%load_ext labkit`
 }

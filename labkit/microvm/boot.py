@@ -5,6 +5,7 @@ for ever (CPU time). Afterwards somebody's containers may use the processor for 
 """
 
 import os
+import select
 import shutil
 import socket
 import tempfile
@@ -59,6 +60,7 @@ class Guest:
     channel: socket.socket
     console: deque[str] = field(default_factory=lambda: deque(maxlen=CONSOLE_LINES))
     said: str = ""  # `ready` or `failed`, from the guest's first process
+    last_words: Callable[[], str] = lambda: "none"
 
     def end(self) -> None:
         """Take the machine away; twice is as good as once."""
@@ -106,17 +108,29 @@ def _watch_console(guest: Guest, on_console: Callable[[str], None]) -> None:
     console = guest.kept.keeper.stdout.fileno()
     rest = b""
 
-    def read() -> None:
+    def read() -> bool:
+        """Take what the machine printed; False at its end."""
         nonlocal rest
         data = os.read(console, 1 << 16)
-        if not data:
-            guest.relay.ignore(console)
         *lines, rest = (rest + data)[-(1 << 16) :].split(b"\n")
         for line in (line.decode(errors="replace").strip() for line in lines):
             guest.console.append(line)
             on_console(line)
+        return bool(data)
 
-    guest.relay.watch(console, read)
+    def on_readable() -> None:
+        if not read():
+            guest.relay.ignore(console)
+
+    def last_words() -> str:
+        """What it printed last, with what has not been read yet."""
+        for _ in range(CONSOLE_LINES):
+            if not select.select([console], [], [], 0.1)[0] or not read():
+                break
+        return next((line for line in reversed(guest.console) if line), "none")
+
+    guest.last_words = last_words
+    guest.relay.watch(console, on_readable)
 
 
 def wait_until_ready(guest: Guest, watchdog: Watchdog) -> None:
@@ -199,9 +213,9 @@ def _boot_one(kind: Kind, files: Path, on_console: Callable[[str], None], on_gue
         on_guest(guest)
         wait_until_ready(guest, Watchdog())
     except BootFailed as error:
-        last = guest.console[-1] if guest.console else "none"
+        words = guest.last_words()
         guest.end()
-        raise BootFailed(f"{error}; its last words: {last}") from error
+        raise BootFailed(f"{error}; its last words: {words}") from error
     except BaseException:  # we were told to stop
         guest.end()
         raise

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.engine.state import default_state, read_json, write_json
-from labkit.microvm import initramfs, packages, rootdisk
+from labkit.microvm import initramfs, packages, qemu, rootdisk
 from labkit.microvm.kinds import QEMU, UML
 from labkit.microvm.packages import GuestNotBuilt
 
@@ -147,6 +147,11 @@ def busybox(cache: Path) -> bytes:
     """A static busybox."""
     root = packages.root_of("bin/busybox", "busybox-static", cache)
     return (root / "bin/busybox").read_bytes()
+
+
+def qemu_found(folder: Path) -> bool:
+    """Whether there is a QEMU to run: installed, or unpacked in a guest's folder."""
+    return shutil.which(qemu.program(folder)) is not None
 
 
 def bring_emulator(folder: Path, cache: Path) -> None:

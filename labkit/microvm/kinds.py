@@ -11,10 +11,7 @@ the guest hangs.
 import contextlib
 import mmap
 import os
-import platform
-import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import labkit
+from labkit.microvm import qemu
+from labkit.microvm.qemu import MIB
 from labkit.microvm.rootdisk import LIBRARY, interpreter
 
-MIB = 1 << 20
 TRIAL_SECONDS = 1.0
 MEMORY = 256 * MIB  # enough for the engine and a handful of small containers
 LEAST_MEMORY = 96 * MIB
@@ -97,7 +95,7 @@ def uml_command(machine: Machine) -> list[str]:
         f"ssl0=fd:{machine.channel}",
         f"uml_dir={machine.run}/", "umid=vm",
         "quiet", "panic=-1",
-        f"lpj={tsc_khz() * 10}",  # jiffies are 100 a second: saves measuring how fast a loop is
+        f"lpj={qemu.tsc_khz() * 10}",  # jiffies are 100 a second: saves measuring how fast a loop is
         *map(_quoted, python_words(source)),
         _quoted(f"init={sys.executable}"),
         "--",  # what follows are the first process's arguments (kernel-parameters.txt)
@@ -139,37 +137,17 @@ def try_uml(files: Path) -> str:
 
 
 def qemu_command(machine: Machine) -> list[str]:
-    """A `microvm`: a processor, memory and virtio devices, nothing else (QEMU's documentation, "microvm").
-
-    `tsc_early_khz` tells the guest how fast its clock counts. Without it the kernel asks timers that this machine
-    does not have, and hangs nine times in ten.
-    """
-    khz = tsc_khz()
-    append = [
-        "console=ttyS0", "quiet", "panic=-1", "reboot=t", "mitigations=off", "random.trust_cpu=on",
-        f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check",
-        *python_words(LIBRARY),
-        "--", interpreter(), *init_words("labkit", f"clock={time.time():.0f}"),
-    ]  # fmt: skip
-    return [
-        qemu_program(machine.files),
-        "-M", "microvm", "-accel", "tcg,tb-size=64", "-m", str(machine.memory // MIB), "-smp", str(processors()),
-        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-net", "none",
-        "-kernel", str(machine.files / "vmlinuz"), "-initrd", str(machine.files / "initramfs"),
-        "-append", " ".join(append),
-        "-drive", f"id=root,file={machine.files / 'root.ext4'},format=raw,if=none,readonly=on",
-        "-device", "virtio-blk-device,drive=root", "-device", "virtio-rng-device",
-        "-chardev", f"socket,id=channel,fd={machine.channel}",
-        "-device", "virtio-serial-device", "-device", "virtserialport,chardev=channel,name=labkit",
-        "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-    ]  # fmt: skip
-
-
-def qemu_program(files: Path | None = None) -> str:
-    """The emulator for this processor: the installed one, or the one that guest.py unpacked beside its files."""
-    name = f"qemu-system-{platform.machine()}"
-    unpacked = files / "run-qemu" if files else None
-    return shutil.which(name) or (str(unpacked) if unpacked and unpacked.exists() else name)
+    """An emulated machine whose root is the disk that rootdisk.py made."""
+    words = ["quiet", *python_words(LIBRARY)]
+    first = ["--", interpreter(), *init_words("labkit", f"clock={time.time():.0f}")]
+    return qemu.command(
+        machine.files,
+        memory=machine.memory,
+        processors=processors(),
+        channel=machine.channel,
+        words=[*words, *first],
+        devices=qemu.disk(0, machine.files / "root.ext4", read_only=True),
+    )
 
 
 def processors() -> int:
@@ -177,18 +155,12 @@ def processors() -> int:
     return min(2, len(os.sched_getaffinity(0)))
 
 
-def tsc_khz() -> int:
-    """How fast the processor's time stamp counter counts, in kHz: from /proc/cpuinfo, proc_cpuinfo(5)."""
-    match = re.search(r"^cpu MHz\s*: ([\d.]+)", _read("/proc/cpuinfo") or "", re.MULTILINE)
-    return int(float(match[1]) * 1000) if match else 1_000_000  # where it is emulated it counts nanoseconds
-
-
 def try_qemu(files: Path) -> str:
     """Ask the emulator for the machines it knows, and look for the guest's files."""
     missing = [name for name in ("vmlinuz", "initramfs", "root.ext4") if not (files / name).exists()]
     if missing:
         return f"{files} has no {' and no '.join(missing)}"
-    program = qemu_program(files)
+    program = qemu.program(files)
     try:
         said = list(first_lines([program, "-M", "help"]))
     except OSError as error:

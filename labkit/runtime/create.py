@@ -6,6 +6,7 @@ container a network device. `Created.start` lets the child go on, and `Created.r
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -80,8 +81,9 @@ def create(
     except (ValueError, KeyError) as wrong:
         raise RuntimeFailed(f"the bundle's config.json can't be used: {wrong}") from wrong
     cgroup = Cgroup.create(settings.get("cgroupsPath") or "", settings.get("resources") or {})
-    joins = cgroup.open_procs()
+    joins: list[int] = []
     try:
+        joins = cgroup.open_procs()
         child = init.Init(config, rootfs, what, _but_pid(spaces), tuple(joins), stdio)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with _pid_namespace(spaces):
@@ -96,7 +98,18 @@ def create(
     finally:
         for fd in joins:
             os.close(fd)
-    return Created(pid, os.pidfd_open(pid), ours, cgroup)
+    try:
+        return Created(pid, os.pidfd_open(pid), ours, cgroup)
+    except OSError as failure:
+        discard(pid)
+        cgroup.remove()
+        raise RuntimeFailed(str(failure), failure.errno or 0) from failure
+
+
+def discard(pid: int) -> None:
+    """Kill and reap a child that we can't watch, for want of a descriptor. Until it is reaped its pid is its own."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _but_pid(spaces: namespaces.Plan) -> tuple[tuple[int, str], ...]:

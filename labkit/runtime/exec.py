@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from labkit import linux
 from labkit.runtime import init, process
 from labkit.runtime.cgroups import Cgroup
-from labkit.runtime.create import Created, RuntimeFailed
+from labkit.runtime.create import Created, RuntimeFailed, discard
 from labkit.runtime.namespaces import NAMESPACES
 
 ALL = sum(kind.flag for kind in NAMESPACES.values())
@@ -47,7 +47,11 @@ def exec_in(
         if not number:
             Created(helper, -1, ours).receive()  # raises with the helper's words
         pid = int(struct.unpack("q", number)[0])
-        return Created(pid, os.pidfd_open(pid), ours)
+        try:
+            return Created(pid, os.pidfd_open(pid), ours)
+        except OSError:
+            discard(pid)
+            raise
     except OSError as failure:
         ours.close()
         raise RuntimeFailed(str(failure), failure.errno or 0) from failure

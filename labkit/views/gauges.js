@@ -47,8 +47,10 @@ function drawState(view, { container }) {
 
 function makeGauge() {
   const bar = h("div.lk-bar", { role: "meter", "aria-valuemin": "0" }, h("i.lk-fill"), h("i.lk-held"));
-  const chart = shape("svg", { viewBox: `0 0 ${CHART[0]} ${CHART[1]}`, preserveAspectRatio: "none", "aria-hidden": "true", class: "lk-chart" });
-  return h("li.lk-gauge", {}, h("h4"), h("p.lk-now-used", {}, h("b"), h("span")), bar, h("div.lk-paper-of", {}, chart), h("p.lk-at-limit"));
+  const stretched = { viewBox: `0 0 ${CHART[0]} ${CHART[1]}`, preserveAspectRatio: "none" };
+  const chart = shape("svg", { ...stretched, "aria-hidden": "true", class: "lk-chart" });
+  const used = h("p.lk-now-used", {}, h("b"), h("span"));
+  return h("li.lk-gauge", {}, h("h4"), used, bar, h("div.lk-paper-of", {}, chart), h("p.lk-at-limit"));
 }
 
 function drawGauge(card, gauge, picture) {
@@ -82,14 +84,15 @@ function drawChart(svg, paper, gauge, history) {
   const [width, height] = CHART;
   const values = history.map((point) => point[gauge.name]);
   const highest = Math.max(...values.filter((value) => value !== null), 0);
-  const top = (gauge.limit ?? Math.max(highest, gauge.name === "cpu" ? 1 : 1)) * 1.15;
+  const top = (gauge.limit ?? Math.max(highest, 1)) * 1.15;
   const x = (n) => width - (history.length - 1 - n) * (width / (POINTS - 1));
   const y = (value) => height - 2 - (value / top) * (height - 4);
   const known = values.map((value, n) => (value === null ? null : [x(n), y(Math.min(value, top))])).filter(Boolean);
   const line = known.map(([px, py]) => `${px.toFixed(1)} ${py.toFixed(1)}`).join("L");
   svg.replaceChildren();
   if (known.length > 1) {
-    svg.append(shape("path", { class: "lk-area", d: `M${line}L${known.at(-1)[0].toFixed(1)} ${height}L${known[0][0].toFixed(1)} ${height}z` }));
+    const [left, right] = [known[0][0].toFixed(1), known.at(-1)[0].toFixed(1)];
+    svg.append(shape("path", { class: "lk-area", d: `M${line}L${right} ${height}L${left} ${height}z` }));
     svg.append(shape("path", { class: "lk-trace", d: `M${line}` }));
   }
   if (gauge.limit !== null) svg.append(shape("path", { class: "lk-limit", d: `M0 ${y(gauge.limit).toFixed(1)}H${width}` }));

@@ -15,7 +15,8 @@ const MAPS = {
     ground: 290,
     bends: { "running exited": 0.09, "exited running": 0.09, "running paused": 0.16, "paused running": 0.16,
              "paused exited": 0.02, "restarting running": 0.05, "running restarting": 0.05 },
-    words: { "running restarting": 0.5, "paused running": 0.32, "restarting running": 0.22, "paused exited": 0.72, "running exited": 0.56 },
+    words: { "running restarting": 0.5, "paused running": 0.32, "restarting running": 0.22, "paused exited": 0.72,
+             "running exited": 0.56 },
     falls: { created: 0, running: -16, paused: 30, restarting: -24, exited: 0, dead: 0 },
     loop: [14, 50],
   },
@@ -40,7 +41,8 @@ const GROUND = "gone";
 function render({ model, el }) {
   const parts = frame(el, { title: "Life cycle", name: "lifecycle" });
   const view = { model, parts, chosen: null, before: null, width: 0, asked: null };
-  view.map = h("div.lk-map", {}, shape("svg", { class: "lk-arrows", "aria-hidden": "true" }), h("div.lk-words", { "aria-hidden": "true" }));
+  const lines = shape("svg", { class: "lk-arrows", "aria-hidden": "true" });
+  view.map = h("div.lk-map", {}, lines, h("div.lk-words", { "aria-hidden": "true" }));
   view.stones = h("ul.lk-stones", { "aria-label": "States" });
   view.map.append(view.stones);
   view.way = h("p.lk-way-so-far");
@@ -93,12 +95,14 @@ function draw(view, picture) {
 
 function drawStones(view, map, picture) {
   const { container } = picture;
-  keyed(view.stones, picture.states, (s) => s.name, () => h("li", {}, h("button.lk-stone", { type: "button" })), (item, state) => {
+  const make = () => h("li", {}, h("button.lk-stone", { type: "button" }));
+  keyed(view.stones, picture.states, (s) => s.name, make, (item, state) => {
     const stone = item.firstChild;
     const ground = state.name === GROUND;
     const [x, y] = ground ? [map.size[0] / 2, map.ground + 18] : map.at[state.name];
     const [width, height] = ground ? [map.size[0] - 8, 36] : map.stone;
-    Object.assign(item.style, { left: `${x - width / 2}px`, top: `${y - height / 2}px`, width: `${width}px`, height: `${height}px` });
+    Object.assign(item.style, { left: `${x - width / 2}px`, top: `${y - height / 2}px` });
+    Object.assign(item.style, { width: `${width}px`, height: `${height}px` });
     const code = state.current && container.exit_code !== null ? ` (${container.exit_code})` : "";
     const who = state.current ? h("span.lk-here", {}, icon("box"), container.name) : null;
     stone.replaceChildren(...[h("span", {}, `${state.name}${code}`), who].filter(Boolean));
@@ -138,7 +142,8 @@ function drawArrows(view, map, picture) {
     const took = view.took === arrow.key ? "lk-took" : "";
     const kind = `${arrow.legal ? "lk-legal" : "lk-other"} ${self ? "lk-self" : ""} ${took}`;
     svg.append(shape("path", { d, class: `lk-arrow ${kind}` }));
-    svg.append(shape("path", { d: "M0 0L-9 4.4V-4.4z", class: `lk-tip ${kind}`, transform: `translate(${tip}) rotate(${angle})` }));
+    const turned = `translate(${tip}) rotate(${angle})`;
+    svg.append(shape("path", { d: "M0 0L-9 4.4V-4.4z", class: `lk-tip ${kind}`, transform: turned }));
   }
   words.replaceChildren(...all.map((arrow) => label(map, arrow)));
 }
@@ -164,7 +169,8 @@ function way(map, { from, to, key }) {
   if (to === GROUND) {
     const at = x + (map.falls[from] ?? 0);
     const inside = Math.min(map.size[0] - 58, Math.max(58, at)); // words must not be cut off at the map's sides
-    return { d: `M${at} ${y + height / 2}V${map.ground - 3}`, tip: `${at} ${map.ground - 1}`, angle: 90, middle: [inside, map.ground - 34] };
+    const d = `M${at} ${y + height / 2}V${map.ground - 3}`;
+    return { d, tip: `${at} ${map.ground - 1}`, angle: 90, middle: [inside, map.ground - 34] };
   }
   return curve(map, [x, y], map.at[to], map.bends[key] ?? 0, map.words[key] ?? 0.5);
 }
@@ -173,7 +179,8 @@ function way(map, { from, to, key }) {
 function curve(map, [x0, y0], [x1, y1], bend, words) {
   const middle = [(x0 + x1) / 2 + (y1 - y0) * bend, (y0 + y1) / 2 - (x1 - x0) * bend];
   const [cx, cy] = [2 * middle[0] - (x0 + x1) / 2, 2 * middle[1] - (y0 + y1) / 2];
-  const point = (t) => [(1 - t) ** 2 * x0 + 2 * t * (1 - t) * cx + t * t * x1, (1 - t) ** 2 * y0 + 2 * t * (1 - t) * cy + t * t * y1];
+  const between = (t, start, control, end) => (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t * t * end;
+  const point = (t) => [between(t, x0, cx, x1), between(t, y0, cy, y1)];
   const inside = ([x, y], [sx, sy]) => Math.abs(x - sx) < map.stone[0] / 2 + 2 && Math.abs(y - sy) < map.stone[1] / 2 + 2;
   const steps = Array.from({ length: 101 }, (_, n) => point(n / 100));
   const seen = steps.filter((at) => !inside(at, [x0, y0]) && !inside(at, [x1, y1]));
@@ -252,8 +259,8 @@ function taken(before, now) {
 }
 
 function whatChanged(before, now) {
-  if (!before || (before.container.state === now.container.state && before.container.exit_code === now.container.exit_code)) return "";
   const { name, state, exit_code: code } = now.container;
+  if (!before || (before.container.state === state && before.container.exit_code === code)) return "";
   return `${name} is ${state}${code === null ? "" : ` with exit code ${code}`}`;
 }
 

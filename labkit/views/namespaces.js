@@ -30,7 +30,8 @@ const hue = (owner, picture) => {
 
 function drawTable(view, picture) {
   const focused = view.table.querySelector("button:focus")?.dataset.kind;
-  const head = h("tr", {}, h("th", { scope: "col" }, h("span.lk-voice", {}, "kind")), ...picture.columns.map((c) => column(c, picture)));
+  const corner = h("th", { scope: "col" }, h("span.lk-voice", {}, "kind"));
+  const head = h("tr", {}, corner, ...picture.columns.map((c) => column(c, picture)));
   const rows = picture.kinds.map((row) => h("tr", {}, kindHead(view, row), ...bands(row, picture)));
   view.table.replaceChildren(h("thead", {}, head), h("tbody", {}, ...rows));
   if (focused) view.table.querySelector(`[data-kind=${focused}]`)?.focus();
@@ -142,8 +143,9 @@ function whatChanged(before, now) {
   const words = [];
   for (const container of now.containers) {
     const old = before.containers.find((c) => c.key === container.key);
+    const count = several(container.processes, "process", "processes");
     if (old && old.status !== container.status) words.push(`${container.name} is ${container.status}`);
-    else if (old && old.processes !== container.processes) words.push(`${container.name}: ${several(container.processes, "process", "processes")}`);
+    else if (old && old.processes !== container.processes) words.push(`${container.name}: ${count}`);
   }
   return words.join(". ");
 }

@@ -64,7 +64,8 @@ const makeFloor = () => h("li", {}, h("span.lk-gutter", { "aria-hidden": "true" 
 function holds(step, path) {
   const name = path.slice(path.lastIndexOf("/") + 1) || "/";
   if (step.holds === "nothing") return h("span.lk-soft", {}, HOLDS.nothing);
-  return h(`span.lk-file.lk-file-${step.holds}`, {}, h("code", {}, name), h("em", {}, step.holds === "file" && !step.reached ? "covered" : HOLDS[step.holds]));
+  const word = step.holds === "file" && !step.reached ? "covered" : HOLDS[step.holds];
+  return h(`span.lk-file.lk-file-${step.holds}`, {}, h("code", {}, name), h("em", {}, word));
 }
 
 // --- step by step ---
@@ -75,7 +76,8 @@ function drawStepper(view, picture) {
   view.stepper.hidden = last < 0;
   const at = view.at;
   const go = (to) => stop(view, to);
-  const says = at === null ? `${several(steps.length, "step")} to the end` : `step ${at + 1} of ${last + 1}: ${steps[at]?.happens ?? ""}`;
+  const whole = `${several(steps.length, "step")} to the end`;
+  const says = at === null ? whole : `step ${at + 1} of ${last + 1}: ${steps[at]?.happens ?? ""}`;
   const button = (words, label, onclick, off) => {
     const said = { type: "button", "aria-label": label, "aria-disabled": off ? "true" : null };
     return h("button.lk-button", { ...said, onclick: () => off || onclick() }, words);

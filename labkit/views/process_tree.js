@@ -61,11 +61,12 @@ function makeContainer() {
   const face = h("div.lk-face", {}, h("div.lk-head"), h("div.lk-namespaces"));
   const columns = h("div.lk-columns", { "aria-hidden": "true" }, h("span", {}, "inside"), h("span", {}, "host"));
   const none = h("p.lk-state");
-  return h("li.lk-box", { role: "treeitem", tabindex: "-1" }, face, columns, none, h("ul.lk-processes", { role: "group" }));
+  const processes = h("ul.lk-processes", { role: "group" });
+  return h("li.lk-box", { role: "treeitem", tabindex: "-1" }, face, columns, none, processes, h("p.lk-signals"));
 }
 
 function drawContainer(view, box, container, picture) {
-  const [face, columns, none, list] = box.children;
+  const [face, columns, none, list, signals] = box.children;
   const [head, namespaces] = face.children;
   box.dataset.container = container.name;
   box.style.setProperty("--lk-own", hue(container.name, picture));
@@ -77,6 +78,8 @@ function drawContainer(view, box, container, picture) {
   );
   namespaces.replaceChildren(...owned(container.namespaces).map((group) => chips(group, container.name, picture)));
   columns.hidden = !container.processes.length;
+  signals.hidden = !container.signals?.length;
+  signals.textContent = `signals sent: ${container.signals?.join(", then ")}`;
   none.hidden = container.processes.length > 0;
   none.textContent = container.exit_code === null ? "no process" : `exited with ${container.exit_code}, no process`;
   const words = owned(container.namespaces).map(([owner, kinds]) => `${kinds.map((n) => n.kind).join(" ")} ${whose(owner)}`);
@@ -241,6 +244,7 @@ function whatChanged(before, now) {
     const old = before.containers.find((c) => c.key === container.key);
     if (!old) continue;
     if (old.status !== container.status) words.push(`${container.name} is ${container.status}`);
+    for (const name of container.signals?.slice(old.signals?.length ?? 0) ?? []) words.push(`${container.name} was sent ${name}`);
     const has = (list, pid) => list.some((p) => p.pid === pid);
     for (const p of container.processes) if (!has(old.processes, p.pid)) words.push(`${container.name}: ${p.command} began`);
     for (const p of old.processes) if (!has(container.processes, p.pid)) words.push(`${container.name}: ${p.command} ended`);

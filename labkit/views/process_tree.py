@@ -4,6 +4,7 @@ A container is not a box around processes, it is processes of this host with the
 shows whose each namespace is. `docker top` says the same in words.
 """
 
+import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from labkit.views import base
 from labkit.views.base import Picture, cell
 
 MOST_NAMES = 8  # processes of a container in the text form
+MOST_SIGNALS = 6  # the last ones that were sent to a container
 
 # ps(1), PROCESS STATE CODES
 STATES = {
@@ -52,11 +54,19 @@ def namespace_owners(groups: Sequence[observe.ProcessGroup], host: Mapping[str, 
 # --- pure: from processes to a picture, and from the picture to text and table ----------------------
 
 
-def picture_of(groups: Sequence[observe.ProcessGroup], host: Mapping[str, int]) -> Picture:
-    """The processes as plain data."""
+def picture_of(
+    groups: Sequence[observe.ProcessGroup],
+    host: Mapping[str, int],
+    signals: Mapping[str, Sequence[str]] | None = None,
+) -> Picture:
+    """The processes as plain data. `signals` are those that were sent to each container since one looks, by its id."""
     owners = namespace_owners(groups, host)
     parents = {group.parent.pid: group.parent.command for group in groups if group.parent is not None}
-    containers = [_container(group, owners) for group in groups]
+    sent = signals or {}
+    containers = [
+        {**_container(group, owners), "signals": list(sent.get(group.container.id, ()))[-MOST_SIGNALS:]}
+        for group in groups
+    ]
     running = [group.container.name for group in groups if group.container.running]
     return {
         "view": "ProcessTree",
@@ -93,6 +103,14 @@ def _container(group: observe.ProcessGroup, owners: Mapping[tuple[str, int], str
             for p in group.processes
         ],
     }
+
+
+def signal_name(number: object) -> str:
+    """A signal as kill(1) calls it, from the number that an event tells: "SIGTERM"."""
+    try:
+        return signal.Signals(int(str(number))).name
+    except ValueError:
+        return str(number)
 
 
 def _named(namespaces: Mapping[str, int], owners: Mapping[tuple[str, int], str]) -> list[Picture]:
@@ -183,12 +201,19 @@ class ProcessTree(base.View):
     def __init__(self, *containers: Container, **unknown: Any) -> None:
         base.refuse_unknown("ProcessTree", unknown, [])
         client = base.one_client("ProcessTree", containers, (Container,))
+        self._signals: dict[str, list[str]] = {}
         super().__init__(client, containers)
 
     def ask(self) -> Picture:
         groups = [observe.process_group(self._client, state) for state in self._states]
         self._states = tuple(group.container for group in groups)
-        return picture_of(groups, observe.own_namespaces())
+        return picture_of(groups, observe.own_namespaces(), self._signals)
+
+    def saw(self, event: Mapping[str, Any]) -> None:
+        """An engine tells of each signal that it sends to a container's first process."""
+        if event.get("Action") == "kill":
+            number = event["Actor"]["Attributes"].get("signal", "")
+            self._signals.setdefault(event["Actor"]["ID"], []).append(signal_name(number))
 
     def text(self) -> str:
         return text_of(self.picture)

@@ -42,10 +42,16 @@ const hue = (network, picture) => `var(--lk-hue-${Math.max(0, picture.networks.i
 
 function legend(picture) {
   const key = (mark, words) => h("span.lk-key", {}, mark, words);
-  const cable = h("i.lk-wire");
-  cable.style.setProperty("--lk-own", "var(--lk-hue-0)");
-  const requests = [key(h("i.lk-dot"), "a request that is answered"), key(h("b.lk-cross", { "aria-hidden": "true" }, "×"), "a request that fails")];
-  return [key(cable, "connected to a network"), ...(picture.probing ? requests : [])];
+  const wire = (name) => {
+    const mark = h("i.lk-wire");
+    mark.style.setProperty("--lk-own", hue(name, picture));
+    return key(mark, `network ${name}`);
+  };
+  const requests = [
+    key(h("i.lk-dot"), "a request that is answered"),
+    key(h("b.lk-cross", { "aria-hidden": "true" }, "×"), "a request that fails"),
+  ];
+  return [...picture.networks.map(wire), ...(picture.probing ? requests : [])];
 }
 
 // --- cards ---
@@ -104,7 +110,7 @@ function plug(view, name, network, picture) {
     const y = box.top + box.height / 2 + aside - town.top;
     return [[box.left - town.left, y], [cable.left + cable.width / 2 - town.left, y]];
   }
-  const x = box.left + box.width / 2 + aside - town.left;
+  const x = box.left + box.width * 0.68 + aside - town.left; // beside the cable's name, which stands at its left end
   return [[x, box.bottom - town.top], [x, cable.top + cable.height / 2 - town.top]];
 }
 

@@ -44,7 +44,8 @@ function drawRow(view, row, start, longest, picture) {
   const full = view.own ? start.seconds : longest;
   name.children[0].textContent = start.name;
   name.children[1].textContent = said(start.seconds);
-  keyed(track, start.phases.map((phase, n) => ({ ...phase, n })), (p) => p.n, () => h("button.lk-phase", { type: "button" }), (block, phase) => {
+  const phases = start.phases.map((phase, n) => ({ ...phase, n }));
+  keyed(track, phases, (p) => p.n, () => h("button.lk-phase", { type: "button" }), (block, phase) => {
     const key = `${start.key} ${phase.n}`;
     block.style.left = `${(phase.begins / full) * 100}%`;
     block.style.width = `max(3px, ${(phase.seconds / full) * 100}%)`;

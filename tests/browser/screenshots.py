@@ -19,6 +19,7 @@ from tests.browser import lab
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "screenshots"
 NARROW = 500  # pixels, the width of a drawing in a small window
+WINDOW, TALL = {"width": 1280, "height": 900}, {"width": 1280, "height": 1900}  # a view must fit in, to be photographed
 VIEWS = ("stack", "processes", "lifecycle", "walk", "namespaces", "gauges", "services", "timeline")
 # how a notebook's name begins -> (what its last cell holds, how the names of what it makes begin)
 ENDS = {"gallery": ("tidy()", "gallery-")}
@@ -52,10 +53,12 @@ def photograph(browser: Any, server: lab.Lab, path: str, short: str, last: str) 
             if drawn.count():
                 drawn.last.scroll_into_view_if_needed()
             notebook.page.screenshot(path=FOLDER / f"{short}-{theme}.png")
+            notebook.page.set_viewport_size(TALL)
             for name in VIEWS:
                 views = notebook.page.locator(f".jp-OutputArea .lk-view-{name}")
                 for number in range(views.count()):
                     shoot(notebook, views.nth(number), f"{short}-{name}-{number + 1}-{theme}")
+            notebook.page.set_viewport_size(WINDOW)
 
 
 def shoot(notebook: lab.Notebook, view: Any, name: str) -> None:

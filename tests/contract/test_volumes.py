@@ -110,7 +110,7 @@ def test_what_is_not_there(client):
         ({"name": "lktest-"}, True),
         ({"name": "ktest-nothing"}, False),
     ],
-    ids=str,
+    ids=["all", "label", "two-labels", "dangling", "used", "driver", "other-driver", "name", "other-name"],
 )
 def test_list(client, volume, filters, found):
     assert (volume in client.volumes.list(filters=filters)) is found

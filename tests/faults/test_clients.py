@@ -6,7 +6,6 @@ import socket
 
 import pytest
 
-from tests import busybox
 from tests.contract.helpers import eventually, tar_of
 from tests.faults import traces
 from tests.faults.conftest import IMAGE, SOAK, remove_all
@@ -27,16 +26,19 @@ def build_context() -> bytes:
     return tar_of({"Dockerfile": f"FROM {IMAGE}\nRUN echo one\nRUN sleep 30\n".encode()})
 
 
+TAR = {"Content-Type": "application/x-tar"}
+PART = tar_of({"half": bytes(300_000)})[:200_000]
+
 REQUESTS = {  # method, path (ID is the container's), headers, body
     "attach": ("POST", "/containers/ID/attach?stream=1&stdout=1", {"Connection": "Upgrade", "Upgrade": "tcp"}, b""),
     "logs": ("GET", "/containers/ID/logs?follow=1&stdout=1", {}, b""),
     "wait": ("POST", "/containers/ID/wait", {}, b""),
     "stats": ("GET", "/containers/ID/stats", {}, b""),
     "events": ("GET", "/events", {}, b""),
-    "build": ("POST", "/build?rm=1&forcerm=1", {"Content-Type": "application/x-tar"}, build_context()),
-    "load": ("POST", "/images/load", {"Content-Type": "application/x-tar"}, busybox.archive()[:200_000]),
-    "import": ("POST", "/images/create?fromSrc=-&repo=half", {"Content-Type": "application/x-tar"}, busybox.archive()[:200_000]),
-    "copy in": ("PUT", "/containers/ID/archive?path=/tmp", {"Content-Type": "application/x-tar"}, busybox.archive()[:200_000]),
+    "build": ("POST", "/build?rm=1&forcerm=1", TAR, build_context()),
+    "load": ("POST", "/images/load", TAR, PART),
+    "import": ("POST", "/images/create?fromSrc=-&repo=half", TAR, PART),
+    "copy in": ("PUT", "/containers/ID/archive?path=/tmp", TAR, PART),
     "copy out": ("GET", "/containers/ID/archive?path=/", {}, b""),
     "export": ("GET", "/containers/ID/export", {}, b""),
     "half a head": ("GET", "/containers/json HTTP/1.1\r\nX", {}, b""),

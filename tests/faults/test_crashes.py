@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from labkit.engine import crash
-from tests import busybox, engines
+from tests import engines
 from tests.contract.helpers import eventually, tar_of
 from tests.engines import Engine
 from tests.faults import traces

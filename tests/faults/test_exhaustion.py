@@ -12,6 +12,7 @@ import pytest
 from tests import busybox, engines
 from tests.contract.helpers import Background, eventually
 from tests.contract.test_survival import small_disk  # noqa: F401  a fixture: an engine on a disk of 24 MB
+from tests.faults import traces
 from tests.faults.conftest import IMAGE, remove_all
 
 FOREVER = ["sleep", "600"]
@@ -99,16 +100,18 @@ def answers(engine) -> bool:
 @pytest.mark.parametrize("who", ["api", "shim"])
 def test_containers_until_the_descriptors_run_out(engine, client, who):
     """One more is refused with a reason; the shim, on which all others depend, lives on."""
+    before, shim = traces.of(engine), traces.shim_pid(engine)
     client.containers.run(IMAGE, FOREVER, detach=True)
-    shim = engines.shim_pid(engine.state)
     with few_descriptors(shim if who == "shim" else engines.api_pid(engine)):
         refusal = until_refused(client)
     assert refusal is None or refusal.explanation
-    assert engines.shim_pid(engine.state) == shim
+    assert traces.shim_pid(engine) == shim
     running = client.containers.list()
     assert running and all(c.exec_run("true").exit_code == 0 for c in running[:2])
     remove_all(engine)
     assert client.containers.run(IMAGE, ["echo", "well"], remove=True) == b"well\n"
+    traces.same_again(engine, {key: before[key] for key in ("mounts", "links", "processes", "files", "shim")})
+    eventually(lambda: sum(traces.descriptors(shim).values()) <= sum(before["descriptors"][shim].values()))
 
 
 def until_refused(client) -> docker.errors.APIError | None:

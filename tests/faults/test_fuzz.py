@@ -24,8 +24,39 @@ SEED = int(os.environ.get("SEED", "1"))
 REQUESTS, ARCHIVES = (10_000, 2_000) if SOAK else (250, 60)
 SECONDS = 5  # that an answer may take; a wait, or logs that are followed, may take for ever
 
-ODD: list = [None, True, -1, 0, 2**31, 2**63, 1.5, "", "x", "\0", "../..", "/", "é" * 50, "a" * 5000, [], {}, [None], {"": ""}]
-WORDS = ["victim", "no-such", "..", "%00", "%2e%2e%2f", "a" * 300, "sha256:" + "0" * 64, "é".encode().hex(), IMAGE, "-", "{}"]
+ODD: list = [
+    None,
+    True,
+    -1,
+    0,
+    2**31,
+    2**63,
+    1.5,
+    "",
+    "x",
+    "\0",
+    "../..",
+    "/",
+    "é" * 50,
+    "a" * 5000,
+    [],
+    {},
+    [None],
+    {"": ""},
+]
+WORDS = [
+    "victim",
+    "no-such",
+    "..",
+    "%00",
+    "%2e%2e%2f",
+    "a" * 300,
+    "sha256:" + "0" * 64,
+    "é".encode().hex(),
+    IMAGE,
+    "-",
+    "{}",
+]
 BODY = {
     "Image": IMAGE,
     "Cmd": ["true"],
@@ -52,7 +83,25 @@ BODY = {
     "Container": "victim",
     "DriverOpts": {},
 }
-QUERY = ["all", "force", "t", "signal", "filters", "name", "path", "since", "until", "tail", "limit", "h", "w", "tag", "repo", "size", "condition"]
+QUERY = [
+    "all",
+    "force",
+    "t",
+    "signal",
+    "filters",
+    "name",
+    "path",
+    "since",
+    "until",
+    "tail",
+    "limit",
+    "h",
+    "w",
+    "tag",
+    "repo",
+    "size",
+    "condition",
+]
 LEFT_OUT = {"system.events"}  # never ends, whatever is wrong with it
 
 
@@ -107,7 +156,7 @@ def ask(engine, method: str, url: str, body: bytes, headers: dict[str, str]) -> 
 def test_requests(engine, client):
     dice = random.Random(SEED)
     client.containers.create(IMAGE, ["sleep", "600"], name="victim")
-    api, shim = engines.api_pid(engine), engines.shim_pid(engine.state)
+    api, shim = engines.api_pid(engine), traces.shim_pid(engine)
     seen, bad = set(), []
     for number in range(REQUESTS):
         method, url, body, headers = random_request(dice)
@@ -116,11 +165,11 @@ def test_requests(engine, client):
         except (TimeoutError, http.client.HTTPException, ConnectionError):
             continue  # it waits for something, or hung up on nonsense; whether it lives is asked at the end
         seen.add(status)
-        if status >= 400 and not has_message(answer) or status == 500 and is_a_bug(answer):
+        if (status >= 400 and not has_message(answer)) or (status == 500 and is_a_bug(answer)):
             bad.append((number, method, url[:200], body[:500], status, answer[:300]))
     assert bad == []
     assert {200, 400, 404} <= seen, f"the control: some of it made sense, some did not; {seen}"
-    assert (engines.api_pid(engine), engines.shim_pid(engine.state)) == (api, shim)
+    assert (engines.api_pid(engine), traces.shim_pid(engine)) == (api, shim)
     clean_up(engine, client)
 
 
@@ -147,8 +196,13 @@ def clean_up(engine, client) -> None:
 
 
 def seeds(outside: str) -> list[bytes]:
-    many = tar(folder("d"), file("d/a", b"1" * 700), link("l", "d"), link("o", outside), hard_link("h", "d/a"), file("l/b"))
-    return [many, tar_of({"manifest.json": b'[{"Config":"c.json","RepoTags":["x:y"],"Layers":["l.tar"]}]', "c.json": b"{}"})]
+    many = tar(
+        folder("d"), file("d/a", b"1" * 700), link("l", "d"), link("o", outside), hard_link("h", "d/a"), file("l/b")
+    )
+    return [
+        many,
+        tar_of({"manifest.json": b'[{"Config":"c.json","RepoTags":["x:y"],"Layers":["l.tar"]}]', "c.json": b"{}"}),
+    ]
 
 
 def damaged(dice: random.Random, whole: bytes) -> bytes:
@@ -182,7 +236,7 @@ def test_archives(engine, client, tmp_path):
         door = dice.choice(list(DOORS))
         archive = damaged(dice, dice.choice(seeds(str(outside))))
         status, answer = ask(engine, *DOORS[door], archive, {"Content-Type": "application/x-tar"})
-        if status >= 400 and not has_message(answer) or status == 500 and is_a_bug(answer):
+        if (status >= 400 and not has_message(answer)) or (status == 500 and is_a_bug(answer)):
             bad.append((number, door, status, answer[:300]))
     assert bad == []
     assert os.listdir(outside) == []

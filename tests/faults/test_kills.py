@@ -52,7 +52,7 @@ def test_the_container_is_killed(engine, victim):
 def test_the_shim_is_killed(engine, victim):
     """Nobody reads the output any more, nobody would learn of the end: what ran counts as lost, and is."""
     container, pid = victim
-    kill_9(engines.shim_pid(engine.state))
+    kill_9(traces.shim_pid(engine))
     eventually(lambda: state(engine, container) == ("exited", LOST))
     eventually(lambda: not alive(pid))
     starts_again(engine, container)
@@ -65,7 +65,7 @@ WHO = {"api and shim": (True, False), "api, shim and container": (True, True), "
 def test_several_are_killed(engine, account, victim, who):
     container, pid = victim
     with_shim, with_container = WHO[who]
-    doomed = [engines.shim_pid(engine.state)] if with_shim else []
+    doomed = [traces.shim_pid(engine)] if with_shim else []
     kill_api(engine)
     for each in [*doomed, *([pid] if with_container else [])]:
         kill_9(each)
@@ -105,7 +105,7 @@ def birth(pid: int) -> int:
 @pytest.mark.parametrize("case", FALSE_RECORDS)
 def test_a_pid_alone_is_nobodys_name(engine, account, victim, bystander, case):
     container, pid = victim
-    shim = engines.shim_pid(engine.state)
+    shim = traces.shim_pid(engine)
     kill_api(engine)
     kill_9(shim)
     if alive(pid):

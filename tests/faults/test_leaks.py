@@ -109,7 +109,9 @@ def test_out_of_memory_leaves_nothing(engine, client):
         pytest.skip("MemoryLimit is false in info: this engine can't limit memory, and says so")
 
     def hog(client) -> None:
-        container = client.containers.run(IMAGE, ["tail", "/dev/zero"], mem_limit="16m", memswap_limit="16m", detach=True)
+        container = client.containers.run(
+            IMAGE, ["tail", "/dev/zero"], mem_limit="16m", memswap_limit="16m", detach=True
+        )
         assert container.wait(timeout=60)["StatusCode"] == 137
         container.remove()
 
@@ -191,6 +193,6 @@ def test_an_engine_that_ends_leaves_no_bridge_and_no_process(account):
                 left = {row.split(":")[0].strip() for row in file} & set(picture["links"])
             assert left == set()
         deadline = time.monotonic() + traces.SECONDS
-        while engines.shim_pid(engine.state):
+        while traces.shim_pid(engine):
             assert time.monotonic() < deadline, "the shim waits for nothing"
             time.sleep(0.1)

@@ -5,13 +5,14 @@ Everything is looked up from outside, in /proc and on disk, so it does not depen
 
 import contextlib
 import os
-import socket
 import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from labkit.engine import serve
+from labkit.engine.state import State
 from tests import engines
 from tests.engines import Engine
 
@@ -34,7 +35,7 @@ def of(engine: Engine) -> Picture:
 
 def _of(engine: Engine) -> Picture:
     """Mounts, links, namespaces, descriptors, threads, processes and files of an engine, API process and shim."""
-    api, shim = engines.api_pid(engine), engines.shim_pid(engine.state)
+    api, shim = engines.api_pid(engine), shim_pid(engine)
     ours = [pid for pid in (api, shim) if pid]
     return {
         "api": api,
@@ -138,5 +139,6 @@ def memory(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def listens(path: Path) -> bool:
-    return engines.listener(path, socket.SOCK_SEQPACKET) is not None
+def shim_pid(engine: Engine) -> int | None:
+    """The shim's pid. Not by asking its socket who listens: it takes a newcomer for a new engine and drops the old."""
+    return serve.live_shim(State(engine.state, engine.state / "run"))

@@ -151,7 +151,9 @@ def limited(client: docker.DockerClient):
 
     def need(kind: str) -> None:
         if not client.info().get(kind):
-            pytest.skip(f"{kind} is false in info: without a delegated cgroup there are no limits, and the engine says so")
+            pytest.skip(
+                f"{kind} is false in info: without a delegated cgroup there are no limits, and the engine says so"
+            )
 
     return need
 

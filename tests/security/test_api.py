@@ -78,7 +78,9 @@ def test_a21_a_web_page_is_not_served(client, headers, weaker):
 
 
 @pytest.mark.attack("A21")
-@pytest.mark.parametrize("host", ["localhost", "docker", "api.moby.localhost", "%2Fvar%2Frun%2Fdocker.sock", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "docker", "api.moby.localhost", "%2Fvar%2Frun%2Fdocker.sock", "127.0.0.1"]
+)
 def test_a21_dockers_clients_are(client, host):
     """The control: what they call the host of a unix socket."""
     assert status(client, {"Host": host}) == 200

@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import tarfile
-
 from collections.abc import Callable
 
 import docker
@@ -141,7 +140,9 @@ def test_a15_nonsense_breaks_nothing(client, image, engine, door):
 @pytest.mark.parametrize("door", DOORS)
 def test_a15_an_honest_archive_comes_in(client, image, engine, door):
     if door == "load" and engine.name == "dockerd":
-        pytest.skip("dockerd reads OCI layouts since version 25; with Docker's own format it is tested in tests/contract")
+        pytest.skip(
+            "dockerd reads OCI layouts since version 25; with Docker's own format it is tested in tests/contract"
+        )
     DOORS[door](client, image, tar(folder("a"), file("a/b", b"1")))
 
 

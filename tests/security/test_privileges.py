@@ -30,7 +30,6 @@ def test_a1_an_exec_has_no_more(client, image):
     isolation.test_capabilities_of_an_exec_are_the_same(container)
 
 
-
 # --- A2 ----------------------------------------------------------------------------------------------------------
 
 CLONE_NEWUSER, SIGCHLD, X32 = 0x10000000, 17, 0x40000000

@@ -81,7 +81,7 @@ def walk_of(steps: tuple[Step, ...] | None, said: Picture | None = None) -> Pict
 
 PICTURES: dict[str, list[Picture]] = {
     "layer_stack": [layer_stack.picture_of(STACK)],
-    "process_tree": [process_tree.picture_of([ALONE, FAMILY, ENDED], HOST)],
+    "process_tree": [process_tree.picture_of([ALONE, FAMILY, ENDED], HOST, {ALONE.container.id: ["SIGTERM"]})],
     "life_cycle": [
         life_cycle.picture_of(state("one")),
         life_cycle.picture_of(state("one", status="exited", code=137), KILLED),

@@ -89,8 +89,9 @@ def test_the_stack_follows_events(stack: View, containers) -> None:
 
 
 def test_the_tree_follows_events(tree: View, containers) -> None:
-    containers[0].stop(timeout=0)
+    containers[0].stop(timeout=1)
     assert until(lambda: "labkit-view-one: exited (137)" in tree.text())
+    assert until(lambda: tree.picture["containers"][0]["signals"] == ["SIGTERM", "SIGKILL"])
 
 
 def test_a_closed_view_follows_nothing(stack: View, containers) -> None:

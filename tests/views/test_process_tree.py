@@ -72,6 +72,13 @@ def test_the_table_marks_what_differs_from_run_to_run() -> None:
     assert not re.search(r"\d{3}", plain.replace("137", "").replace("600", ""))
 
 
+def test_signals_that_were_sent_are_shown_by_name() -> None:
+    signals = {ALONE.container.id: [process_tree.signal_name("15"), process_tree.signal_name("9")]}
+    shown = process_tree.picture_of([ALONE, FAMILY], HOST, signals)
+    assert [container["signals"] for container in shown["containers"]] == [["SIGTERM", "SIGKILL"], []]
+    assert process_tree.signal_name("RTMIN") == "RTMIN"
+
+
 def test_each_running_container_names_its_command() -> None:
     assert [c["docker"] for c in picture(ALONE, ENDED)["commands"]] == ["docker top one"]
 

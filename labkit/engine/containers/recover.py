@@ -167,12 +167,12 @@ async def _sweep(engine: Engine, tasks: Tasks) -> None:
 
 
 def _shim_gone(engine: Engine) -> None:
-    log.error("the shim ended; a new one is started, and its containers count as exited (%d)", LOST)
+    log.error("the shim is gone; what ran in it, if it ended, counts as exited (%d)", LOST)
     background(_replace_shim(engine), "starting a new shim")
 
 
 async def _new_shim(engine: Engine) -> Shim:
-    """Try until it works: without a shim the engine is of no use, and what is missing (descriptors, memory) may come."""
+    """Try until it works: the engine is of no use without, and what is missing (descriptors, memory) may come."""
     while True:
         try:
             return await Shim.connect(engine.state.root)
@@ -184,7 +184,9 @@ async def _new_shim(engine: Engine) -> Shim:
 async def _replace_shim(engine: Engine) -> None:
     engine.shim = await _new_shim(engine)
     listen(engine)
+    tasks = await _tasks(engine)  # it may be the old one, where only the connection was lost
     for container in engine.containers:
         async with container.lock:
-            if container.state.has_process:
+            lives = container.id in tasks and tasks[container.id]["state"] == "running"
+            if container.state.has_process and not lives:
                 _without_task(engine, container)

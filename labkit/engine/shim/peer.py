@@ -34,7 +34,12 @@ class Peer:
         return listener
 
     def _accept(self) -> None:
-        newer, _ = self.listener.accept()
+        try:
+            newer, _ = self.listener.accept()
+        except OSError:  # no descriptor is free: leave it in the queue for a while, and let the containers live
+            self.loop.forget(self.listener.fileno())
+            self.loop.later(0.1, lambda: self.loop.watch(self.listener.fileno(), READ, lambda events: self._accept()))
+            return
         if self.connection:
             self._drop()
         self.connection = newer

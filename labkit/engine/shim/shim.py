@@ -89,8 +89,15 @@ class Shim:
         with open(config) as file:
             bundle = json.load(file)
         terminal = bool(bundle["process"].get("terminal"))
-        ends = Ends.open(terminal, open_stdin)
-        child = _with_ends(ends, lambda: create(bundle, rootfs, ends.theirs()))
+        # before there is a process: what may fail for want of a descriptor must not leave one behind
+        written = JsonLog(log["path"], log["max_size"], log["max_files"]) if log else None
+        try:
+            ends = Ends.open(terminal, open_stdin)
+            child = _with_ends(ends, lambda: create(bundle, rootfs, ends.theirs()))
+        except (RuntimeFailed, OSError):
+            if written:
+                written.close()
+            raise
         task = self.tasks[key] = Task(
             self.loop,
             key,
@@ -99,7 +106,7 @@ class Shim:
             ends,
             terminal=terminal,
             stdin_once=stdin_once,
-            log=JsonLog(log["path"], log["max_size"], log["max_files"]) if log else None,
+            log=written,
             exit_file=exit_file,
             ended=self._ended,
         )
@@ -170,7 +177,7 @@ def _with_ends(ends: Ends, make: Callable[[], Created]) -> Created:
     """Make a child that gets its ends of the streams; close them here, and ours too if it could not be made."""
     try:
         return make()
-    except RuntimeFailed:
+    except (RuntimeFailed, OSError):
         ends.close_ours()
         raise
     finally:

@@ -28,20 +28,27 @@ class Ends:
 
     @classmethod
     def open(cls, terminal: bool, open_stdin: bool) -> "Ends":
-        if terminal:
-            return cls()
         ends = cls()
+        try:
+            if not terminal:
+                ends._open_pipes(open_stdin)
+        except OSError:  # no descriptor is left: give back those that we got
+            ends.close_theirs()
+            ends.close_ours()
+            raise
+        return ends
+
+    def _open_pipes(self, open_stdin: bool) -> None:
         if open_stdin:
-            theirs, ends.stdin = os.pipe2(os.O_CLOEXEC)
-            os.set_blocking(ends.stdin, False)
+            theirs, self.stdin = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(self.stdin, False)
         else:
             theirs = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        ends.child.append(theirs)
+        self.child.append(theirs)
         for stream in (1, 2):
             ours, theirs = os.pipe2(os.O_CLOEXEC)
-            ends.outputs.append((ours, stream))
-            ends.child.append(theirs)
-        return ends
+            self.outputs.append((ours, stream))
+            self.child.append(theirs)
 
     def theirs(self) -> tuple[int, int, int] | None:
         return (self.child[0], self.child[1], self.child[2]) if self.child else None

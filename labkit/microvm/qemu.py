@@ -1,0 +1,76 @@
+"""QEMU's command line for a `microvm`: a processor, memory and virtio devices, nothing else (QEMU, "microvm").
+
+Pure emulation (TCG). Left out on purpose: `-enable-kvm`, as where it only seems to work the guest hangs; and every
+network that leads out: a card can be had, a cable not.
+"""
+
+import platform
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+MIB = 1 << 20
+TRANSLATED = 64  # MiB for translated code; less costs time, more costs memory
+
+
+def command(
+    files: Path, *, memory: int, processors: int, channel: int, words: Sequence[str], devices: Sequence[str] = ()
+) -> list[str]:
+    """The arguments for a machine that boots `files`/vmlinuz and initramfs.
+
+    `memory` in bytes; `channel` is the descriptor behind the port `labkit`; `words` end
+    the kernel's command line.
+    """
+    append = ["console=ttyS0", "panic=-1", "reboot=t", "mitigations=off", "random.trust_cpu=on", *clock_words(), *words]
+    return [
+        program(files),
+        "-M", "microvm", "-accel", f"tcg,tb-size={TRANSLATED}", "-m", str(memory // MIB), "-smp", str(processors),
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
+        "-kernel", str(files / "vmlinuz"), "-initrd", str(files / "initramfs"), "-append", " ".join(append),
+        *devices,
+        "-device", "virtio-rng-device",
+        "-chardev", f"socket,id=channel,fd={channel}",
+        "-device", "virtio-serial-device", "-device", "virtserialport,chardev=channel,name=labkit",
+        "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    ]  # fmt: skip
+
+
+def clock_words() -> list[str]:
+    """Tell the guest's kernel how fast its clock counts.
+
+    Without that it asks timers which this machine does not have, and hangs nine times in ten.
+    """
+    khz = tsc_khz()
+    return [f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check"]
+
+
+def tsc_khz() -> int:
+    """How fast the processor's time stamp counter counts, in kHz: from /proc/cpuinfo, proc_cpuinfo(5)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    match = re.search(r"^cpu MHz\s*: ([\d.]+)", text, re.MULTILINE)
+    return int(float(match[1]) * 1000) if match else 1_000_000  # where it is emulated it counts nanoseconds
+
+
+def disk(number: int, image: Path, *, read_only: bool = False) -> list[str]:
+    """A disk of the guest, /dev/vda and so on, whose content is a file here."""
+    mode = "on" if read_only else "off"
+    drive = f"id=disk{number},file={str(image).replace(',', ',,')},format=raw,if=none,readonly={mode}"
+    return ["-drive", drive, "-device", f"virtio-blk-device,drive=disk{number}"]
+
+
+def network_card(number: int) -> list[str]:
+    """A network card of the guest, eth0 and so on, on a hub that nothing else is plugged into."""
+    address = f"52:54:00:00:00:{number + 1:02x}"
+    hub = f"hubport,id=net{number},hubid={number}"
+    return ["-netdev", hub, "-device", f"virtio-net-device,netdev=net{number},mac={address}"]
+
+
+def program(files: Path | None = None) -> str:
+    """The emulator for this processor: the installed one, or the one that guest.py unpacked beside its files."""
+    name = f"qemu-system-{platform.machine()}"
+    unpacked = files / "run-qemu" if files else None
+    return shutil.which(name) or (str(unpacked) if unpacked and unpacked.exists() else name)
