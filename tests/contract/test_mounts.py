@@ -98,7 +98,7 @@ def test_tmpfs_options_that_are_none(client, image):
 
 def test_a_read_only_root_with_a_place_to_write(client, image):
     said = run(client, image, "touch /x; touch /m/x && echo there", read_only=True, tmpfs={"/m": ""})
-    assert "Read-only file system" in said and said.endswith("there\n")
+    assert "Read-only file system" in said and "there" in said.splitlines()
 
 
 def test_a_volume_mount_with_labels(client, image):

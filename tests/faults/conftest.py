@@ -40,7 +40,7 @@ def engine(account) -> Iterator[Engine]:
     """An engine with the test image, shared by the tests of a module."""
     with engines.embedded(account) as engine:
         with contextlib.closing(engine.client()) as client:
-            busybox.import_image(client, "faulty")
+            busybox.import_image(client, "faulty", changes=['CMD ["sh"]'])
             client.containers.run(IMAGE, ["true"], remove=True)  # the first one makes the image's layer of mount points
         traces.watch(engine)
         yield engine

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import socket
+import urllib.parse
 
 import pytest
 
@@ -121,7 +122,7 @@ def random_request(dice: random.Random) -> tuple[str, str, bytes, dict[str, str]
     path = route.path
     for hole in ("{id}", "{name}"):
         path = path.replace(hole, dice.choice(WORDS))
-    odd = [str(word).encode().hex() if not str(word).isalnum() else str(word) for word in (*ODD, *WORDS)]
+    odd = [urllib.parse.quote(word if isinstance(word, str) else json.dumps(word)) for word in (*ODD, *WORDS)]
     query = "&".join(f"{dice.choice(QUERY)}={dice.choice(odd)}" for _ in range(dice.randrange(3)))
     body = json.dumps(mutated(dice, BODY)).encode() if route.method in ("POST", "PUT") else b""
     if body and dice.random() < 0.2:
@@ -190,6 +191,12 @@ def clean_up(engine, client) -> None:
     client.networks.prune()
     client.volumes.prune(filters={"all": True})
     assert client.containers.run(IMAGE, ["echo", "well"], remove=True) == b"well\n"
+
+
+@pytest.fixture(autouse=True)
+def tidy(engine):
+    yield
+    remove_all(engine)
 
 
 # --- archives ----------------------------------------------------------------------------------------------------

@@ -82,12 +82,13 @@ own_bridges: set[str] = set()
 """The bridges that belong to the engines of the tests that run: `watch` notes them."""
 
 
-def watch(engine: Engine) -> None:
+def watch(engine: Engine) -> set[str]:
     """Note the names of an engine's bridges, which a rootful engine has among those of the whole machine."""
     with contextlib.closing(engine.client()) as client:
-        for network in client.networks.list():
-            own_bridges.add((network.attrs.get("Options") or {}).get("com.docker.network.bridge.name", ""))
-    own_bridges.discard("")
+        options = [network.attrs.get("Options") or {} for network in client.networks.list()]
+    found = {each.get("com.docker.network.bridge.name", "") for each in options} - {""}
+    own_bridges.update(found)
+    return found
 
 
 def master(name: str) -> str:

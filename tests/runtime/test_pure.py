@@ -52,6 +52,17 @@ def test_limits_in_version_1():
     assert written["cpu.cfs_quota_us"] == "50000"
 
 
+def test_a_swappiness_of_0_is_asked_for_and_only_version_1_has_it():
+    asked = {"memory": {"swappiness": 0, "reservation": 8 << 20, "disableOOMKiller": True}}
+    version_1 = {s.file: s.value for s in cgroups.settings(asked, v2=False)}
+    assert version_1 == {
+        "memory.soft_limit_in_bytes": str(8 << 20),
+        "memory.swappiness": "0",
+        "memory.oom_control": "1",
+    }
+    assert {s.file for s in cgroups.settings(asked, v2=True)} == {"memory.low"}
+
+
 def test_nothing_asked_for_is_nothing_written():
     assert cgroups.settings({"memory": {"limit": 0}, "cpu": {}, "pids": None}, v2=True) == []
     assert cgroups.missing({}) == []
@@ -61,6 +72,11 @@ def test_nothing_asked_for_is_nothing_written():
 def test_shares_and_weights_meet_at_both_ends(shares, weight):
     (only,) = cgroups.settings({"cpu": {"shares": shares}}, v2=True)
     assert only.value == weight
+
+
+def test_a_part_of_the_source_is_kept_for_the_mount():
+    call = mounts.mount_call({"destination": "/d", "type": "bind", "source": "/v", "subpath": "a/b"})
+    assert (call.source, call.subpath) == ("/v", "a/b")
 
 
 def test_an_unknown_rlimit_is_named():

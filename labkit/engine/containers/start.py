@@ -9,6 +9,7 @@ What fails is undone, and the record keeps why: State.Error, and the exit code t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -60,6 +61,9 @@ async def run(engine: Engine, container: Container) -> None:
     container.stopped_by_user = False
     try:
         await _bring_up(engine, container)
+    except asyncio.CancelledError:  # a build whose client left; the shim may have made the process all the same
+        await _undo(engine, container)
+        raise
     except (RuntimeFailed, OSError, ApiError) as failure:
         error, code = translate(failure, views.command(container))
         await _undo(engine, container)
