@@ -50,20 +50,30 @@ def run(client: DockerClient, given: Given, say: Say) -> int:
 
 
 def _created(client: DockerClient, given: Given, say: Say) -> str:
-    image, command = given.words[0], given.words[1:] or None
-    arguments = spec.arguments(given)
+    """The id of a new container; its image is pulled if it is not there."""
     try:
-        return str(client.containers.create(image, command, detach=True, **arguments).id)
+        return _create(client, given, say)
     except ImageNotFound:
         if given.one("pull", "missing") == "never":
             raise
-    name, tag = repository_and_tag(image)
+    name, tag = repository_and_tag(given.words[0])
     say(f"Unable to find image '{name}:{tag or 'latest'}' locally\n")
     for step in client.api.pull(name, tag or "latest", stream=True, decode=True):
         if "error" in step:
             raise Misused(f"docker: Error response from daemon: {step['error']}{HELP}")
         say(f"{step['id']}: {step['status']}\n" if "id" in step else f"{step['status']}\n")
-    return str(client.containers.create(image, command, detach=True, **arguments).id)
+    return _create(client, given, say)
+
+
+def _create(client: DockerClient, given: Given, say: Say) -> str:
+    """One call of the API; what it warns of (a limit that can't be had, for example) is said."""
+    made: dict[str, Any] = client.api.create_container(
+        *(given.words[0], given.words[1:] or None),
+        host_config=client.api.create_host_config(**spec.host(given)),
+        **spec.container(given),
+    )
+    say("".join(f"WARNING: {warning}\n" for warning in made.get("Warnings") or ()))
+    return str(made["Id"])
 
 
 def _attached(client: DockerClient, container: str, given: Given, say: Say) -> int:

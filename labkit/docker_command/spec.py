@@ -1,8 +1,8 @@
-"""The options of `run`, `create` and `exec`, and what the SDK's `containers.create` calls them. Pure."""
+"""The options of `run`, `create` and `exec`, and what the SDK calls them. Pure."""
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from labkit.docker_command.words import Given, Misused, Option, switch, value, values
@@ -21,39 +21,52 @@ EXEC_OPTIONS: tuple[Option, ...] = (
     *(values("-e", "--env"), value("-w", "--workdir"), value("-u", "--user")),
 )
 
-# option -> the SDK's word, for those whose text is passed on as it is
-TEXTS = {
+Arguments = dict[str, Any]
+# option -> the SDK's word, for those whose value is passed on as it is. The container's own, then its host config's.
+CONTAINER = {
     "name": "name",
     "workdir": "working_dir",
     "user": "user",
     "hostname": "hostname",
-    "network": "network",
     "stop-signal": "stop_signal",
-    "memory": "mem_limit",
-    "memory-swap": "memswap_limit",
 }
-LISTS = {"cap-add": "cap_add", "cap-drop": "cap_drop", "security-opt": "security_opt"}
-SWITCHES = {"read-only": "read_only", "init": "init", "privileged": "privileged", "tty": "tty", "rm": "auto_remove"}
+HOST = {"network": "network_mode", "memory": "mem_limit", "memory-swap": "memswap_limit"}
+HOST_LISTS = {"cap-add": "cap_add", "cap-drop": "cap_drop", "security-opt": "security_opt"}
+HOST_SWITCHES = {"read-only": "read_only", "init": "init", "privileged": "privileged", "rm": "auto_remove"}
 NAMED = ("always", "unless-stopped", "on-failure", "no")
 
 
-def arguments(given: Given) -> dict[str, Any]:
-    """What to pass to the SDK's `containers.create`, beside the image and the command."""
-    found: dict[str, Any] = {word: given.one(key) for key, word in TEXTS.items() if key in given.options}
-    found |= {word: given.all(key) for key, word in LISTS.items() if key in given.options}
-    found |= {word: True for key, word in SWITCHES.items() if given.on(key)}
-    readers = {
+def container(given: Given) -> Arguments:
+    """What to pass to the SDK's `create_container`, beside the image, the command and the host config."""
+    found: Arguments = {word: given.one(key) for key, word in CONTAINER.items() if key in given.options}
+    readers: dict[str, tuple[str, Callable[[list[str]], Any]]] = {
         "env": ("environment", environment),
         "label": ("labels", labels),
-        "volume": ("volumes", volumes),
-        "publish": ("ports", ports),
+        "volume": ("volumes", lambda texts: [text for text in texts if ":" not in text]),
+        "publish": ("ports", lambda texts: [tuple(port.split("/")) for port in ports(texts)]),
+        "entrypoint": ("entrypoint", lambda texts: [texts[-1]]),
+    }
+    return found | _read(given, readers) | {"tty": given.on("tty")}
+
+
+def host(given: Given) -> Arguments:
+    """What to pass to the SDK's `create_host_config`."""
+    found: Arguments = {word: given.one(key) for key, word in HOST.items() if key in given.options}
+    found |= {word: given.all(key) for key, word in HOST_LISTS.items() if key in given.options}
+    found |= {word: True for key, word in HOST_SWITCHES.items() if given.on(key)}
+    readers: dict[str, tuple[str, Callable[[list[str]], Any]]] = {
+        "volume": ("binds", binds),
+        "publish": ("port_bindings", ports),
         "tmpfs": ("tmpfs", tmpfs),
         "restart": ("restart_policy", lambda texts: restart_policy(texts[-1])),
-        "entrypoint": ("entrypoint", lambda texts: [texts[-1]]),
         "cpus": ("nano_cpus", lambda texts: round(float(texts[-1]) * 1e9)),
         "pids-limit": ("pids_limit", lambda texts: int(texts[-1])),
     }
-    return found | {word: read(given.all(key)) for key, (word, read) in readers.items() if key in given.options}
+    return found | _read(given, readers)
+
+
+def _read(given: Given, readers: Mapping[str, tuple[str, Callable[[list[str]], Any]]]) -> Arguments:
+    return {word: read(given.all(key)) for key, (word, read) in readers.items() if key in given.options}
 
 
 def environment(texts: Sequence[str]) -> list[str]:
@@ -68,17 +81,10 @@ def labels(texts: Sequence[str]) -> dict[str, str]:
     return {key: text for key, _, text in (one.partition("=") for one in texts)}
 
 
-def volumes(texts: Sequence[str]) -> list[str]:
+def binds(texts: Sequence[str]) -> list[str]:
     """What to mount where; a source that begins with a dot is a folder beside this notebook."""
-    return [
-        os.path.abspath(source) + rest if source.startswith(".") else source + rest
-        for source, rest in map(_split, texts)
-    ]
-
-
-def _split(text: str) -> tuple[str, str]:
-    source, colon, rest = text.partition(":")
-    return source, colon + rest
+    pairs = [text.partition(":") for text in texts if ":" in text]
+    return [f"{os.path.abspath(source) if source.startswith('.') else source}:{rest}" for source, _, rest in pairs]
 
 
 def ports(texts: Sequence[str]) -> dict[str, Any]:

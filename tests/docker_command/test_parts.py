@@ -1,8 +1,13 @@
 """The pure parts: options, templates, columns, ages and sizes."""
 
+import contextlib
+import io
+import tarfile
+
 import pytest
 
 from labkit.docker_command import layout, spec
+from labkit.docker_command.copying import unpack
 from labkit.docker_command.template import render
 from labkit.docker_command.verbs import execute, find
 from labkit.docker_command.words import Misused, parse, switch, value, values
@@ -78,8 +83,27 @@ def test_what_cannot_be_read_is_refused(call):
 
 def test_volumes_and_restart_policies(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert spec.volumes(["data:/data", "./here:/x:ro"]) == ["data:/data", f"{tmp_path}/here:/x:ro"]
+    assert spec.binds(["data:/data", "./here:/x:ro", "/anonymous"]) == ["data:/data", f"{tmp_path}/here:/x:ro"]
     assert spec.restart_policy("on-failure:3") == {"Name": "on-failure", "MaximumRetryCount": 3}
+
+
+# --- files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../out", "link/out", "link"])
+def test_nothing_is_written_outside_of_the_folder(name, tmp_path):
+    """By its name, or through a link that came before it. A link in a file's own place is replaced."""
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (folder / "link").symlink_to(outside)
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with tarfile.open(fileobj=io.BytesIO(made.getvalue())) as archive, contextlib.suppress(Misused):
+        unpack(archive, archive.getmember(name), str(folder), str(folder / name))
+    assert list(outside.iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 # --- templates -------------------------------------------------------------------------------------

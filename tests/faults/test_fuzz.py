@@ -15,7 +15,7 @@ import urllib.parse
 import pytest
 
 from labkit.engine.api.routes import ROUTES
-from tests import engines
+from tests import busybox, engines
 from tests.contract.helpers import tar_of
 from tests.engine.images.trees import file, folder, hard_link, link, tar
 from tests.faults import traces
@@ -158,43 +158,47 @@ def test_requests(engine, client):
     dice = random.Random(SEED)
     client.containers.create(IMAGE, ["sleep", "600"], name="victim")
     api, shim = engines.api_pid(engine), traces.shim_pid(engine)
-    seen, bad = set(), []
+    seen, bad = [], []
     for number in range(REQUESTS):
         method, url, body, headers = random_request(dice)
         try:
             status, answer = ask(engine, method, url, body, headers)
         except (TimeoutError, http.client.HTTPException, ConnectionError):
             continue  # it waits for something, or hung up on nonsense; whether it lives is asked at the end
-        seen.add(status)
-        if (status >= 400 and not has_message(answer)) or (status == 500 and is_a_bug(answer)):
+        seen.append(status)
+        if method != "HEAD" and is_bad(status, answer):  # which has no body to look at
             bad.append((number, method, url[:200], body[:500], status, answer[:300]))
     assert bad == []
-    assert {200, 400, 404} <= seen, f"the control: some of it made sense, some did not; {seen}"
+    assert {200, 400, 404} <= set(seen), "the control: some of it made sense, some did not"
+    assert len(seen) > REQUESTS * 0.9, "and nearly all of it was answered"
     assert (engines.api_pid(engine), traces.shim_pid(engine)) == (api, shim)
     clean_up(engine, client)
 
 
-def has_message(answer: bytes) -> bool:
-    with contextlib.suppress(ValueError):
-        return bool(json.loads(answer)["message"])
-    return False
-
-
-def is_a_bug(answer: bytes) -> bool:
-    """An exception that nobody foresaw: the server then names its type (api/server.py)."""
-    name = json.loads(answer)["message"].partition(":")[0]
-    return name.endswith("Error") and name.isalpha()
+def is_bad(status: int, answer: bytes) -> bool:
+    """An error without a message, or an exception that nobody foresaw: the server then names its type."""
+    if status < 400:
+        return False
+    try:
+        message = json.loads(answer)["message"]
+    except (ValueError, KeyError):
+        return True
+    name = message.partition(":")[0]
+    return not message or (name.endswith("Error") and name.isalpha())
 
 
 def clean_up(engine, client) -> None:
     remove_all(engine)
+    busybox.import_image(client, "faulty", changes=['CMD ["sh"]'])
     client.networks.prune()
     client.volumes.prune(filters={"all": True})
     assert client.containers.run(IMAGE, ["echo", "well"], remove=True) == b"well\n"
 
 
 @pytest.fixture(autouse=True)
-def tidy(engine):
+def tidy(engine, client):
+    """The image is there to begin with, as one of the requests may have removed it."""
+    busybox.import_image(client, "faulty", changes=['CMD ["sh"]'])
     yield
     remove_all(engine)
 
@@ -243,7 +247,7 @@ def test_archives(engine, client, tmp_path):
         door = dice.choice(list(DOORS))
         archive = damaged(dice, dice.choice(seeds(str(outside))))
         status, answer = ask(engine, *DOORS[door], archive, {"Content-Type": "application/x-tar"})
-        if (status >= 400 and not has_message(answer)) or (status == 500 and is_a_bug(answer)):
+        if is_bad(status, answer):
             bad.append((number, door, status, answer[:300]))
     assert bad == []
     assert os.listdir(outside) == []
@@ -261,5 +265,5 @@ def test_an_undamaged_archive_is_answered(engine, client, door):
     """The control: what is not damaged reaches the reader of archives, and is no reason for an error of the server."""
     client.containers.create(IMAGE, name="victim")
     status, answer = ask(engine, *DOORS[door], tar(file("a", b"1")), {"Content-Type": "application/x-tar"})
-    assert status in (200, 400), answer
+    assert status in (200, 400) or b"Cannot locate specified Dockerfile" in answer, answer  # Docker's answer, a 500
     clean_up(engine, client)

@@ -154,7 +154,7 @@ def traps() -> list:
     programs = [
         file(f"usr/bin/{name}", TRAP, mode=0o755) for name in ("xz", "gzip", "tar", "unpigz", "git", "ps", "sh")
     ]
-    modules = [file(f"{place}/{name}", MODULE) for place in (library, "usr/lib/python3.11") for name in MODULES]
+    modules = [file(f"{place}/{name}", MODULE) for place in sorted({library, "usr/lib/python3.11"}) for name in MODULES]
     nss = [
         file("etc/nsswitch.conf", b"passwd: evil\ngroup: evil\nhosts: evil\n"),
         file("lib/libnss_evil.so.2", b"\x7fELF"),

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from labkit.engine.api.detach import DetachKeys
 from labkit.engine.api.request import Request
+from labkit.engine.api.responses import error_response
 
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
@@ -55,6 +56,13 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self.gone.set()
         super().connection_lost(exc)
+
+    def handle_error(self, request: web.BaseRequest, status: int = 500, *rest: Any, **named: Any) -> web.StreamResponse:
+        """Docker's shape also for what no handler sees, such as a request line that is too long."""
+        plain = super().handle_error(request, status, *rest, **named)
+        answer = error_response(status, getattr(plain, "text", None) or "this is not HTTP")
+        answer.force_close()
+        return answer
 
 
 class _Hijacker(asyncio.StreamReaderProtocol):
