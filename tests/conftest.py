@@ -10,6 +10,8 @@ import pytest
 from tests import engines
 from tests.engines import Engine
 
+pytest_plugins = ["tests.security.table"]
+
 # As an ordinary user the embedded engine is the rootless one, so it is not run a second time under that name.
 ENGINES = ["dockerd", "embedded"] + (["rootless"] if os.geteuid() == 0 else [])
 

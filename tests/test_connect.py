@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit import connect as labkit_connect
-from labkit.connect import EMBEDDED, candidates, check_address, engine_name, find, reason
+from labkit.connect import EMBEDDED, IN_VM, candidates, check_address, engine_name, find, reason
 from labkit.errors import BadAddress, EngineNotStarted, EngineUnreachable, LabkitError, NoEngine
 from tests.backends import backend_missing
 
@@ -89,6 +89,7 @@ def test_docker_host_leaves_no_second_choice() -> None:
 @pytest.mark.parametrize("environ", [{}, {"DOCKER_HOST": "tcp://box:2375"}])
 def test_labkit_engine_forces_the_embedded_one(environ: dict[str, str]) -> None:
     assert addresses({**environ, "LABKIT_ENGINE": "embedded"}) == [EMBEDDED]
+    assert addresses({**environ, "LABKIT_ENGINE": "vm"}) == [IN_VM]
 
 
 def test_labkit_engine_docker_never_starts_ours() -> None:

@@ -100,8 +100,12 @@ def test_the_embedded_engine_can_be_asked_for() -> None:
     assert findings[0].outcome == "missing"  # no socket was looked for
 
 
-def test_where_namespaces_are_refused_the_embedded_engine_does_not_work() -> None:
-    assert not doctor.engines_here({"LABKIT_ENGINE": "embedded"}, 1000, NOTHING_WORKS)[0].works
+@pytest.mark.parametrize("obstacle", ["", "it is not installed"])
+def test_where_namespaces_are_refused_the_embedded_engine_needs_a_machine(obstacle: str, monkeypatch) -> None:
+    monkeypatch.setattr(doctor, "machines", lambda: {"a machine": obstacle})
+    choice = doctor.engines_here({"LABKIT_ENGINE": "embedded"}, 1000, NOTHING_WORKS)[0]
+    assert choice.works == (obstacle == "")
+    assert ("virtual machine" in choice.name) == choice.works
 
 
 def test_a_wrong_setting_is_told() -> None:

@@ -27,6 +27,7 @@ from labkit.microvm.ports import TARGET, Publisher
 from labkit.microvm.relay import Relay
 
 TICK = 0.25  # seconds between two looks of the watchdog
+BEAT = 60.0  # seconds between two looks at a guest that is ready
 CONSOLE_LINES = 200  # what is kept of the guest's console
 
 
@@ -75,7 +76,7 @@ def start(kind: Kind, files: Path, on_console: Callable[[str], None] = lambda li
     """Start a machine; its engine is not ready yet. Raises BootFailed."""
     ours, theirs = socket.socketpair()
     run = Path(tempfile.mkdtemp(prefix="labkit-vm-", dir=executable_folder()))
-    machine = Machine(files, run, theirs.fileno(), memory_for_guest(), share)
+    machine = Machine(files, run, theirs.fileno(), memory_for_guest(kind.least), share)
     try:
         kept = keeper.start(kind.command(machine), run, environment(run), [theirs.fileno()])
     except OSError as error:
@@ -145,6 +146,27 @@ def wait_until_ready(guest: Guest, watchdog: Watchdog) -> None:
         raise BootFailed(f"its channel ended: {error}") from error
     if guest.said != "ready":
         raise BootFailed("the engine inside did not start")
+
+
+@dataclass
+class Heartbeat:
+    """Whether a guest that uses the processor still answers; one that sleeps is left alone, to cost nothing."""
+
+    guest: Guest
+    _asked: int = 0
+    _cpu: float = 0.0
+    _next: float = field(default_factory=lambda: time.monotonic() + BEAT)
+
+    def check(self) -> None:
+        """To be called now and then. Raises ChannelClosed for a guest that is busy and has not answered in time."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        before, self._cpu = self._cpu, cpu_seconds(self.guest.kept.session)
+        self._next, busy = now + BEAT, self._cpu - before > BEAT / 2
+        if busy and self._asked and self.guest.relay.mux.is_open(self._asked):
+            raise ChannelClosed(f"it is busy and has not answered for {BEAT:.0f} seconds")
+        self._asked = self.guest.relay.mux.open("alive") if busy else 0
 
 
 def cpu_seconds(session: int) -> float:

@@ -18,7 +18,7 @@ SECONDS = 400.0  # two tries under the watchdog, and building the guest's files
 CAP_SYS_ADMIN = 1 << 21  # capabilities(7)
 
 # Connections that hold a machine for this process; the kernel closes them when it ends.
-_holds: dict[Path, socket.socket] = {}
+_holds: dict[int, socket.socket] = {}  # by the launcher's pid: the socket's path may be another's by now
 
 
 def refusal() -> str:
@@ -61,11 +61,11 @@ def start(
 def hold(running: Running) -> None:
     """Keep the machine of a running engine as long as this process lives; nothing for an engine without one."""
     path = running.socket.with_name(HOLD)
-    if not running.machine or running.socket in _holds or not path.exists():
+    if not running.machine or running.pid in _holds or not path.exists():
         return
     holder = socket.socket(socket.AF_UNIX)
     holder.connect(str(path))
-    _holds[running.socket] = holder
+    _holds[running.pid] = holder
 
 
 def title(running: Running) -> str:

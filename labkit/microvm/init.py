@@ -63,9 +63,12 @@ def make_system(options: dict[str, str]) -> None:
             linux.mount(fstype, target, fstype, flags, data)
     for folder in (STATE, SCRATCH):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-    if share := options.get("share"):
-        with attempt(f"sharing {share}"):
+    share = options.get("share")
+    with attempt(f"mounting {share or '/tmp'}"):
+        if share:
             linux.mount("none", share, "hostfs", linux.MS_NODEV, share)
+        else:  # bind mounts from there can at least be made
+            linux.mount("tmpfs", "/tmp", "tmpfs", linux.MS_NODEV, "mode=1777")
     load_modules(options.get("modules", ""))
     if clock := options.get("clock"):
         time.clock_settime(time.CLOCK_REALTIME, float(clock))
@@ -133,8 +136,10 @@ def start_relay(channel: Channel) -> None:
 
 
 def connect(target: str) -> socket.socket | None:
-    """The socket that a target of the host's means: the engine, or a published port."""
+    """The socket that a target of the host's means: the engine, or a published port. For any other word, none."""
     kind, _, port = target.partition(":")
+    if kind not in ("engine", "tcp"):
+        return None  # `alive`: that we answer is all that is asked
     sock = socket.socket(socket.AF_UNIX if kind == "engine" else socket.AF_INET)
     try:
         sock.connect(ENGINE_SOCKET if kind == "engine" else ("127.0.0.1", int(port)))

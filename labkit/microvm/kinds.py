@@ -28,7 +28,6 @@ from labkit.microvm.rootdisk import LIBRARY, interpreter
 
 TRIAL_SECONDS = 1.0
 MEMORY = 256 * MIB  # enough for the engine and a handful of small containers
-LEAST_MEMORY = 96 * MIB
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # version 2, version 1
 
 SCRATCH_FOLDERS = (os.environ.get("TMPDIR"), "/tmp", "/var/tmp", os.environ.get("XDG_RUNTIME_DIR"))
@@ -53,6 +52,7 @@ class Kind:
     title: str
     program: str
     package: str
+    least: int  # bytes of memory; with less it spends its time fetching the same pages again
     line: bool  # whether its channel is a terminal line, see channel.py
     command: Callable[[Machine], list[str]]
     trial: Callable[[Path], str]
@@ -62,10 +62,10 @@ class Kind:
 # --- how large ---------------------------------------------------------------------------------------------------
 
 
-def memory_for_guest(read: Callable[[str], str | None] = lambda path: _read(path)) -> int:
-    """Bytes: 256 MB, or a quarter of what our own control group may use where that is less (cgroups(7))."""
+def memory_for_guest(least: int, read: Callable[[str], str | None] = lambda path: _read(path)) -> int:
+    """Bytes: 256 MiB, or a quarter of what our own control group may use (cgroups(7)), but not less than `least`."""
     limits = [int(text) for path in CGROUP_LIMITS if (text := read(path)) and text.isdecimal()]
-    return max(LEAST_MEMORY, min([MEMORY, *(limit // 4 for limit in limits)]))
+    return max(least, min([MEMORY, *(limit // 4 for limit in limits)]))
 
 
 def _read(path: str) -> str | None:
@@ -170,8 +170,8 @@ def try_qemu(files: Path) -> str:
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
-UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", True, uml_command, try_uml)
-QEMU = Kind("qemu", "QEMU", "qemu-system-x86_64", "qemu-system-x86", False, qemu_command, try_qemu)
+UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", 96 * MIB, True, uml_command, try_uml)
+QEMU = Kind("qemu", "QEMU", "qemu-system-x86_64", "qemu-system-x86", 192 * MIB, False, qemu_command, try_qemu)
 KINDS: tuple[Kind, ...] = (UML, QEMU)
 
 

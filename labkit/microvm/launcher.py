@@ -112,9 +112,11 @@ def serve(guest: boot.Guest, holders: Holders, state: State, options: argparse.N
         holders.listen(guest, private_listener(options.socket.with_name(HOLD)))
     state.write_engine(id=state.id(), socket=str(options.socket), machine=guest.kind.name)
     print("ready", flush=True)
+    heart = boot.Heartbeat(guest)
     try:
         while True:
-            guest.relay.turn()
+            guest.relay.turn(boot.BEAT)
+            heart.check()
     except (ChannelClosed, ProtocolError) as error:
         print(f"the machine ended: {error}", file=sys.stderr, flush=True)
         return 1

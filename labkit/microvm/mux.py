@@ -117,6 +117,10 @@ class Mux:
         self._frame(Kind.OPEN, self._last, target.encode())
         return self._last
 
+    def is_open(self, stream: int) -> bool:
+        """Whether a stream has not ended in both directions."""
+        return stream in self._streams
+
     def room(self, stream: int) -> int:
         """How many bytes `send` takes now; 0 for a stream that is over."""
         found = self._streams.get(stream)

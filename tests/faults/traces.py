@@ -43,7 +43,7 @@ def _of(engine: Engine) -> Picture:
         "mounts": sorted({line for pid in ours for line in mounts(pid, engine.state)}),
         "links": sorted(links(api)),
         "namespaces": len({found for pid in ours for found in namespaces([pid, *below(pid)])}),
-        "processes": len([child for pid in ours for child in below(pid)]),
+        "processes": len({child for pid in ours for child in below(pid)} - {shim}),  # whoever started the shim
         "descriptors": {pid: dict(descriptors(pid)) for pid in ours},
         "threads": len(os.listdir(f"/proc/{shim}/task")) if shim else 0,  # the API's pool grows up to a size
         "files": sorted(files(engine.state)),

@@ -8,6 +8,7 @@ import pytest
 from labkit.errors import EngineNotStarted
 from labkit.microvm import boot
 from labkit.microvm.boot import BootFailed, Watchdog, wait_until_ready
+from labkit.microvm.channel import ChannelClosed
 from labkit.microvm.kinds import QEMU, UML, Kind
 
 
@@ -67,6 +68,32 @@ def test_the_only_kind_that_works_here_is_tried_twice():
         boot.boot(kinds, Path("/"))
     assert refused.value.said.count("machine b: ") == 2
     assert "machine a: there is no ptrace" in refused.value.said
+
+
+def test_a_busy_guest_that_does_not_answer_is_noticed(monkeypatch):
+    guest = boot.start(machine("a", "while :; do :; done"), Path("/"))
+    monkeypatch.setattr(boot, "BEAT", 0.3)
+    heart = boot.Heartbeat(guest)
+    try:
+        with pytest.raises(ChannelClosed, match="has not answered"):
+            for _ in range(100):
+                guest.relay.turn(0.1)
+                heart.check()
+    finally:
+        guest.end()
+
+
+def test_a_guest_that_sleeps_is_left_alone(monkeypatch):
+    guest = boot.start(machine("a", "exec sleep 1000"), Path("/"))
+    monkeypatch.setattr(boot, "BEAT", 0.1)
+    heart = boot.Heartbeat(guest)
+    try:
+        for _ in range(10):
+            guest.relay.turn(0.05)
+            heart.check()
+        assert guest.relay.mux.waiting == 0
+    finally:
+        guest.end()
 
 
 def test_user_mode_linux_comes_first():

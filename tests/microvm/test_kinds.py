@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit.microvm import kinds
-from labkit.microvm.kinds import KINDS, LEAST_MEMORY, MEMORY, QEMU, UML, Machine, memory_for_guest
+from labkit.microvm.kinds import KINDS, MEMORY, QEMU, UML, Machine, memory_for_guest
 
 MACHINE = Machine(Path("/guest files"), Path("/tmp/run"), channel=7, memory=256 << 20, share="/tmp")
 
@@ -18,11 +18,11 @@ MACHINE = Machine(Path("/guest files"), Path("/tmp/run"), channel=7, memory=256 
         ("max", MEMORY),
         (str(2 << 30), MEMORY),
         (str(450 << 20), 450 << 18),
-        (str(64 << 20), LEAST_MEMORY),
+        (str(64 << 20), 96 << 20),
     ],
 )
 def test_a_guest_takes_a_quarter_of_what_we_may_use(limit, expected):
-    assert memory_for_guest(lambda path: limit) == expected
+    assert memory_for_guest(96 << 20, lambda path: limit) == expected
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
