@@ -1,4 +1,4 @@
-"""labkit: the few names that a lesson uses. Each is loaded when it is first asked for: importing labkit costs nothing."""
+"""labkit: the few names that a lesson uses. Each is loaded when it is first asked for, so importing costs nothing."""
 
 from importlib import import_module
 from typing import Any

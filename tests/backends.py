@@ -24,6 +24,15 @@ def backend_missing(name: str, how_to_get_it: str) -> NoReturn:
     pytest.skip(reason)
 
 
+NOT_FOR_THIS_ENGINE = "not for this engine: "
+
+
+def not_for_this_engine(reason: str) -> NoReturn:
+    """End a test that asks for what this engine, by design, does not have or does not promise; the run counts these
+    apart from skips, since nothing that could be installed would make them run."""
+    pytest.skip(NOT_FOR_THIS_ENGINE + reason)
+
+
 def program(name: str, backend: str, how_to_get_it: str) -> str:
     """The path of a program in PATH, or `backend_missing`."""
     return shutil.which(name) or backend_missing(backend, how_to_get_it)

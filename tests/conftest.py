@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from tests import engines
+from tests.backends import NOT_FOR_THIS_ENGINE
 from tests.engines import Engine
 
 pytest_plugins = ["tests.security.table"]
@@ -43,6 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = getattr(item, "callspec", None)
         group = parameters.params.get("engine") if parameters else None
         item.add_marker(pytest.mark.xdist_group(group if isinstance(group, str) else item.location[0]))
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count what does not concern an engine apart from what is skipped because the machine lacks something."""
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    if report.skipped and NOT_FOR_THIS_ENGINE in reason:
+        return "not for this engine", "-", "NOT FOR THIS ENGINE"
+    return None
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -7,6 +7,7 @@ import docker
 import pytest
 from docker.types import LogConfig, Ulimit
 
+from tests.backends import not_for_this_engine
 from tests.contract.helpers import OBEDIENT, eventually, output
 
 
@@ -88,7 +89,7 @@ FREE = {"/dev/fuse": (10, 229), "/dev/autofs": (10, 235), "/dev/loop-control": (
 
 def test_a_rule_for_devices(client, image, engine):
     if engine.name == "rootless":
-        pytest.skip("an ordinary user's engine can neither make nodes nor rule on them")
+        not_for_this_engine("an ordinary user's engine can neither make nodes nor rule on them")
     major, minor = next((numbers for path, numbers in FREE.items() if Path(path).exists()), (0, 0))
     if not major:
         pytest.skip(f"this machine has none of {', '.join(FREE)}")
@@ -117,7 +118,7 @@ def test_a_request_for_a_gpu(client, image):
 
 def test_privileged(client, image, engine):
     if engine.name == "rootless":
-        pytest.skip("an ordinary user has no devices and no powers to hand out")
+        not_for_this_engine("an ordinary user has no devices and no powers to hand out")
     if engine.name == "dockerd":
         needs_all_capabilities()
     said = run(client, image, "test -w /proc/sys && echo writable; ls /dev | wc -l", privileged=True).split()
@@ -130,7 +131,7 @@ def needs_all_capabilities() -> None:
     status = Path("/proc/self/status").read_text()
     bounding = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapBnd"))
     if os.geteuid() != 0 or bounding != (1 << (last + 1)) - 1:
-        pytest.skip("this machine keeps some capabilities even from root")
+        not_for_this_engine("this machine keeps some capabilities even from root")
 
 
 # --- limits of a process -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import docker
 import pytest
 
+from tests.backends import not_for_this_engine
 from tests.contract.helpers import eventually
 
 
@@ -15,7 +16,7 @@ def limited(client, engine):
 
     def need(kind: str) -> None:
         if not client.info().get(kind):
-            pytest.skip(f"this engine says in info that it cannot limit this: {kind} is false")
+            not_for_this_engine(f"it says in info that it cannot limit this: {kind} is false")
 
     return need
 

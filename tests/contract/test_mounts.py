@@ -10,6 +10,7 @@ import docker
 import pytest
 from docker.types import Mount
 
+from tests.backends import not_for_this_engine
 from tests.contract.helpers import open_tar, output, unique
 
 
@@ -117,7 +118,7 @@ def test_a_volume_mount_with_labels(client, image):
 
 def test_a_part_of_a_volume(client, image):
     if docker.utils.version_lt(client.version()["ApiVersion"], "1.45"):
-        pytest.skip("VolumeOptions.Subpath came with API 1.45")
+        not_for_this_engine("VolumeOptions.Subpath came with API 1.45")
     name = unique("lktest")
     try:
         run(client, image, "mkdir -p /v/a/b; echo deep > /v/a/b/file; ln -s /etc /v/out", volumes=[f"{name}:/v"])

@@ -106,7 +106,7 @@ def test_a11_the_program_that_enters_cannot_be_written(client, image, engine):
             run_and_forget(container, command)
     assert container.wait(timeout=30)["StatusCode"] == 0
     said = container.logs().decode()
-    assert said.endswith("end\n"), "the control: it looked, to the end"
+    assert said.endswith("end\n") and ("caught" in said or engine.name == "dockerd"), "the control: it got hold of it"
     assert "WROTE" not in said
     assert fingerprints(engine) == before
 
@@ -193,9 +193,7 @@ def test_a12_the_traps_do_leave_a_mark(client):
 
 @pytest.mark.attack("A13")
 @pytest.mark.parametrize("place", ["proc", "sys", "dev"])
-def test_a13_a_link_in_place_of_a_kernel_tree(client, outside, place, weaker):
-    if place == "dev":
-        weaker("dockerd", "runc 1.1 makes its device links in the folder that /dev leads to (CVE-2026-41579)")
+def test_a13_a_link_in_place_of_a_kernel_tree(client, outside, place):
     name = evil(client, link(place, str(outside)), without=(place,))
     with contextlib.suppress(docker.errors.APIError, docker.errors.ContainerError):  # refused is as good
         assert sh(client, name, "echo inside").endswith("inside")

@@ -12,6 +12,7 @@ from docker.models.containers import Container
 import labkit
 from labkit.views.base import View
 from tests import busybox
+from tests.backends import not_for_this_engine
 from tests.engines import Engine
 from tests.views.test_live import until
 
@@ -141,7 +142,7 @@ def test_gauges_read_the_stream_while_they_are_seen(client: docker.DockerClient,
 
 def test_an_oom_kill_is_marked(client: docker.DockerClient, engine: Engine, image: str, clean: None) -> None:
     if engine.name == "rootless":
-        pytest.skip("a rootless engine has no control group to limit memory with")
+        not_for_this_engine("a rootless engine has no control group to limit memory with")
     hungry = ["sh", "-c", "sleep 1; exec tail -c 200m /dev/zero"]
     one = client.containers.run(image, hungry, name=f"{PREFIX}one", detach=True, mem_limit="32m")
     view = shown(labkit.Gauges(one))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import os
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-import yaml
 
 from labkit.engine.api.routes import ROUTES, find
 
@@ -63,11 +61,8 @@ def test_every_handler_is_a_coroutine_function(name: str) -> None:
 
 
 def test_every_endpoint_of_the_specification_is_known() -> None:
-    """LABKIT_SWAGGER names a copy of Docker's own description of the API, api/swagger.yaml in moby's sources."""
-    specification = os.environ.get("LABKIT_SWAGGER")
-    if not specification:
-        pytest.skip("LABKIT_SWAGGER is not set")
-    paths = yaml.safe_load(Path(specification).read_text())["paths"]
-    wanted = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    lines = Path(__file__).with_name("endpoints.txt").read_text().splitlines()
+    wanted = {tuple(line.split(" ", 1)) for line in lines if not line.startswith("#")}
+    assert len(wanted) > 100
     known = {(route.method, route.path) for route in ROUTES}
     assert wanted - known == set()
