@@ -64,5 +64,6 @@ def test_every_endpoint_of_the_specification_is_known() -> None:
     lines = Path(__file__).with_name("endpoints.txt").read_text().splitlines()
     wanted = {tuple(line.split(" ", 1)) for line in lines if not line.startswith("#")}
     assert len(wanted) > 100
-    known = {(route.method, route.path) for route in ROUTES}
+    # a link is removed under the path of two names: there ours lets the hole hold a slash
+    known = {(route.method, route.path.replace("/containers/{name}", "/containers/{id}")) for route in ROUTES}
     assert wanted - known == set()
