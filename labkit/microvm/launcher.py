@@ -107,7 +107,7 @@ class Holders:
 def serve(guest: boot.Guest, holders: Holders, state: State, options: argparse.Namespace) -> int:
     """Carry the engine's socket until the machine ends."""
     options.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    guest.relay.listen(private_listener(options.socket), "engine")
+    guest.relay.listen(private_listener(options.socket), "engine", head_length)
     if options.held_by is not None:
         holders.listen(guest, private_listener(options.socket.with_name(HOLD)))
     state.write_engine(id=state.id(), socket=str(options.socket), machine=guest.kind.name)
@@ -123,6 +123,13 @@ def serve(guest: boot.Guest, holders: Holders, state: State, options: argparse.N
     finally:
         for path in (options.socket, options.socket.with_name(HOLD)):
             path.unlink(missing_ok=True)
+
+
+def head_length(piece: bytes) -> int:
+    """How long the head is, where an answer begins that goes on as a plain stream (Docker Engine API, "Attach")."""
+    head, blank, _ = piece.partition(b"\r\n\r\n")
+    becomes_stream = head.startswith(b"HTTP/1.1 ") and b"vnd.docker." in head
+    return len(head + blank) if becomes_stream and blank else 0
 
 
 def private_listener(path: Path) -> socket.socket:

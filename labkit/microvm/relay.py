@@ -6,11 +6,19 @@ selectors: asyncio would be nicer to read, but its import alone takes a second i
 
 A socket is read only while its stream has room and the channel is not clogged, so a slow reader at one end slows the
 writer at the other, and nothing piles up between.
+
+One thing is more than copying. The Docker SDK reads the head of an answer through a buffer, and what follows, for a
+connection that becomes a plain stream, past it: what comes in one piece with the head it loses. So the engine waits
+until the head has been taken, and as here that only means that it is in the channel, this end must wait once more.
 """
 
 import contextlib
+import fcntl
 import selectors
 import socket
+import struct
+import termios
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,12 +27,19 @@ from labkit.microvm.mux import PIECE, Acknowledged, Ended, Event, Mux, Opened, R
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 CLOGGED = 1 << 17  # bytes that wait for the channel; beyond it no socket is read
+HEAD_SECONDS, TICK = (
+    0.5,
+    0.0005,
+)  # how long what follows a head waits for it to be taken, and how often that is looked at
+
+HeadLength = Callable[[bytes], int]
+"""Given a piece for a socket: how many of its first bytes the reader must have taken before the rest is sent; or 0."""
 
 OnOpen = Callable[[str], socket.socket | None]
 """Given the target that the other end asks for: the socket to connect it with, or None to refuse."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Local:
     """A socket here that a stream is connected with."""
 
@@ -34,6 +49,8 @@ class _Local:
     read_all: bool = False  # the socket has ended, and the stream was told
     ended: bool = False  # the stream has ended; the socket is told when `waiting` is empty
     closed: bool = False
+    head_length: HeadLength = lambda piece: 0
+    held_until: float = 0.0  # what waits stays here until the head has been taken, or this moment
 
 
 class Relay:
@@ -43,15 +60,16 @@ class Relay:
         self.mux = Mux(host)
         self._channel, self._on_open = channel, on_open
         self._locals: dict[int, _Local] = {}
+        self._held: list[_Local] = []
         self._selector = selectors.DefaultSelector()
         self._selector.register(channel.fd, READ, self._channel_ready)
 
     # --- what an end is made of --------------------------------------------------------------------------------
 
-    def listen(self, listener: socket.socket, target: str) -> None:
+    def listen(self, listener: socket.socket, target: str, head_length: HeadLength = lambda piece: 0) -> None:
         """Open a stream with `target` for everybody who connects to a listening socket."""
         listener.setblocking(False)
-        self.watch(listener.fileno(), lambda: self._accept(listener, target))
+        self.watch(listener.fileno(), lambda: self._accept(listener, target, head_length))
 
     def ignore(self, fd: int) -> None:
         """Undo `listen` or `watch`, before the descriptor is closed."""
@@ -62,9 +80,9 @@ class Relay:
         """Call a function whenever a descriptor can be read."""
         self._selector.register(fd, READ, lambda events: on_readable())
 
-    def connect(self, sock: socket.socket, target: str) -> None:
+    def connect(self, sock: socket.socket, target: str, head_length: HeadLength = lambda piece: 0) -> None:
         """Open a stream with `target` for a connected socket, which the relay then owns."""
-        self._adopt(sock, self.mux.open(target))
+        self._adopt(sock, self.mux.open(target)).head_length = head_length
 
     def tell(self, target: str) -> None:
         """Send one word: a stream that is opened and ended at once."""
@@ -81,9 +99,12 @@ class Relay:
         """Wait for the next events, at most so many seconds, and do what they ask for. Raises ChannelClosed."""
         self._flush()
         self._set_interests()
-        for key, events in self._selector.select(seconds):
+        for key, events in self._selector.select(TICK if self._held else seconds):
             if key.fd in self._selector.get_map():  # else an event before this one has closed it
                 key.data(events)
+        for local in [local for local in self._held if _may_go_on(local)]:
+            self._held.remove(local)
+            self._write_local(local)
 
     def _set_interests(self) -> None:
         clogged = self.mux.waiting >= CLOGGED
@@ -91,7 +112,11 @@ class Relay:
         self._interest(self._channel.fd, READ | (WRITE if writes else 0))
         for local in self._locals.values():
             readable = not local.read_all and not clogged and self.mux.room(local.stream) > 0
-            self._interest(local.sock.fileno(), (READ if readable else 0) | (WRITE if local.waiting else 0), local)
+            self._interest(
+                local.sock.fileno(),
+                (READ if readable else 0) | (WRITE if local.waiting and local not in self._held else 0),
+                local,
+            )
 
     def _interest(self, fd: int, events: int, local: _Local | None = None) -> None:
         """selectors knows no "nothing": a socket without interest is taken out, and put back later."""
@@ -135,8 +160,7 @@ class Relay:
 
     def _happened_to(self, local: _Local, event: Event) -> None:
         if isinstance(event, Received):
-            local.waiting += event.data
-            self._write_local(local)
+            self._pass_on(local, event.data)
         elif isinstance(event, Ended):
             local.ended = True
             self._settle(local)
@@ -145,13 +169,24 @@ class Relay:
 
     # --- the sockets -------------------------------------------------------------------------------------------
 
-    def _accept(self, listener: socket.socket, target: str) -> None:
+    def _accept(self, listener: socket.socket, target: str, head_length: HeadLength) -> None:
         with contextlib.suppress(OSError):  # the caller has left already, or we have no descriptor for it
-            self.connect(listener.accept()[0], target)
+            self.connect(listener.accept()[0], target, head_length)
 
-    def _adopt(self, sock: socket.socket, stream: int) -> None:
+    def _adopt(self, sock: socket.socket, stream: int) -> _Local:
         sock.setblocking(False)
-        self._locals[stream] = _Local(sock, stream)
+        self._locals[stream] = local = _Local(sock, stream)
+        return local
+
+    def _pass_on(self, local: _Local, data: bytes) -> None:
+        head = local.head_length(data)
+        local.waiting += data[: head or len(data)]
+        if local not in self._held:
+            self._write_local(local)
+        if head and not local.closed:
+            local.waiting += data[head:]
+            local.held_until = time.monotonic() + HEAD_SECONDS
+            self._held.append(local)
 
     def _local_ready(self, local: _Local, events: int) -> None:
         if events & WRITE:
@@ -192,7 +227,7 @@ class Relay:
 
     def _settle(self, local: _Local) -> None:
         """Pass an end on when nothing waits before it; close when both directions have ended."""
-        if local.ended and not local.waiting and not local.closed:
+        if local.ended and not local.waiting and not local.closed and local not in self._held:
             with contextlib.suppress(OSError):
                 local.sock.shutdown(socket.SHUT_WR)
             if local.read_all:
@@ -206,6 +241,14 @@ class Relay:
         if local.closed:
             return
         local.closed = True
+        if local in self._held:
+            self._held.remove(local)
         self.ignore(local.sock.fileno())
         local.sock.close()
         self._locals.pop(local.stream, None)
+
+
+def _may_go_on(local: _Local) -> bool:
+    """Whether the reader has taken what it was sent: SIOCOUTQ, which unix(7) sockets know too, is then 0."""
+    (unread,) = struct.unpack("i", fcntl.ioctl(local.sock, termios.TIOCOUTQ, bytes(4)))
+    return unread == 0 or time.monotonic() > local.held_until

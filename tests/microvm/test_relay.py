@@ -2,13 +2,14 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from labkit.microvm.channel import Channel, ChannelClosed
 from labkit.microvm.mux import WINDOW
-from labkit.microvm.relay import Relay
+from labkit.microvm.relay import HEAD_SECONDS, Relay
 
 SECONDS = 10
 
@@ -18,14 +19,16 @@ class Ends:
 
     def __init__(self) -> None:
         self.server = socket.create_server(("127.0.0.1", 0))
-        front = socket.create_server(("127.0.0.1", 0))
+        front = socket.socket(socket.AF_UNIX)  # as the engine's: how much is unread can be asked
+        front.bind(b"")  # the kernel finds a name, unix(7)
+        front.listen()
         self.front = front.getsockname()
         host, guest = socket.socketpair()
         relays = [
             Relay(Channel(host.fileno()), host=True, on_open=lambda target: None),
             Relay(Channel(guest.fileno()), host=False, on_open=self._connect),
         ]
-        relays[0].listen(front, "server")
+        relays[0].listen(front, "server", lambda piece: 4 if piece.startswith(b"head") else 0)
         self._kept = (host, guest, front)
         self._threads = [threading.Thread(target=_turn, args=(relay,), daemon=True) for relay in relays]
         for thread in self._threads:
@@ -35,7 +38,10 @@ class Ends:
         return socket.create_connection(self.server.getsockname()) if target == "server" else None
 
     def client(self) -> socket.socket:
-        return socket.create_connection(self.front, timeout=SECONDS)
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(SECONDS)
+        client.connect(self.front)
+        return client
 
     def accept(self) -> socket.socket:
         self.server.settimeout(SECONDS)
@@ -110,6 +116,23 @@ def test_a_reader_who_does_not_read_stops_nobody_else(ends: Ends):
         other.sendall(b"through")
         assert server.recv(10) == b"through"
         assert never_reads
+
+
+@pytest.mark.parametrize("pieces", [(b"headbody",), (b"head", b"body")], ids=["in one piece", "in two"])
+def test_what_follows_a_head_waits_until_the_head_was_taken(ends: Ends, pieces: tuple[bytes, ...]):
+    with ends.client() as client, ends.accept() as server:
+        for piece in pieces:
+            server.sendall(piece)
+            time.sleep(0.02)
+        assert client.recv(100) == b"head"
+        assert client.recv(100) == b"body"
+
+
+def test_a_head_that_nobody_takes_does_not_hold_the_rest_for_ever(ends: Ends):
+    with ends.client() as client, ends.accept() as server:
+        server.sendall(b"headbody")
+        time.sleep(HEAD_SECONDS + 0.2)
+        assert client.recv(100) == b"headbody"
 
 
 def test_a_target_that_nobody_knows_closes_the_connection():
