@@ -13,6 +13,7 @@ import requests
 
 from labkit.engine import crash
 from tests import engines
+from tests.backends import not_for_this_engine
 from tests.contract.helpers import eventually, tar_of
 from tests.engines import Engine
 from tests.faults import traces
@@ -97,7 +98,7 @@ def settled(engine: Engine, account) -> None:
 @pytest.mark.parametrize("step", crash.STEPS)
 def test_a_crash_at(step, engine, account, dying):
     if step not in steps(account):
-        pytest.skip("rootless takes every sixth step, as the code is the same; `make soak` takes all")
+        not_for_this_engine("rootless takes every sixth step, as the code is the same; `make soak` takes all")
     before = traces.of(engine)
     prepare, last = VERBS[step.split(":")[0]]
     with contextlib.closing(engine.client()) as client:

@@ -10,6 +10,7 @@ import docker
 import pytest
 
 from tests import busybox, engines
+from tests.backends import not_for_this_engine
 from tests.contract.helpers import Background, eventually
 from tests.contract.test_survival import small_disk  # noqa: F401  a fixture: an engine on a disk of 24 MB
 from tests.faults import traces
@@ -65,7 +66,9 @@ def few_descriptors(pid: int):
     try:
         soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     except PermissionError:
-        pytest.skip("prlimit(2) of another user's process needs CAP_SYS_RESOURCE, which root here does not have")
+        not_for_this_engine(
+            "prlimit(2) of another user's process needs CAP_SYS_RESOURCE, which root here does not have"
+        )
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW, hard))
     try:
         yield
@@ -131,7 +134,7 @@ def until_refused(client) -> docker.errors.APIError | None:
 
 def test_stop_and_inspect_where_no_process_may_be_made(engine, client):
     if not client.info()["PidsLimit"]:
-        pytest.skip("PidsLimit is false in info: this engine can't limit processes, and says so")
+        not_for_this_engine("PidsLimit is false in info: this engine can't limit processes, and says so")
     forks = ["sh", "-c", "while :; do sleep 60 & done"]
     full = client.containers.run(IMAGE, forks, pids_limit=16, detach=True)
     eventually(lambda: b"can't fork" in full.logs() or full.status == "exited")

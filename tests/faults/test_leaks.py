@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from tests import engines
+from tests.backends import not_for_this_engine
 from tests.contract.helpers import tar_of, unique
 from tests.faults import traces
 from tests.faults.conftest import IMAGE, SOAK, remove_all
@@ -110,7 +111,7 @@ def test_a_guest_leaves_nothing(engine, name):
 
 def test_out_of_memory_leaves_nothing(engine, client):
     if not client.info()["MemoryLimit"]:
-        pytest.skip("MemoryLimit is false in info: this engine can't limit memory, and says so")
+        not_for_this_engine("MemoryLimit is false in info: this engine can't limit memory, and says so")
 
     def hog(client) -> None:
         container = client.containers.run(

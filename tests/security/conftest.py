@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from tests import busybox
+from tests.backends import not_for_this_engine
 from tests.contract.conftest import untag_or_remove
 from tests.engines import Engine
 
@@ -72,7 +73,7 @@ def limited(client: docker.DockerClient):
 
     def need(kind: str) -> None:
         if not client.info().get(kind):
-            pytest.skip(
+            not_for_this_engine(
                 f"{kind} is false in info: without a delegated cgroup there are no limits, and the engine says so"
             )
 

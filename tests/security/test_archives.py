@@ -10,6 +10,7 @@ import docker
 import pytest
 
 from tests import engines
+from tests.backends import not_for_this_engine
 from tests.contract.helpers import eventually, open_tar, tar_of, unique
 from tests.engine.images import test_hostile as hostile
 from tests.engine.images.test_save_load import WRONG, Layout, named
@@ -140,7 +141,7 @@ def test_a15_nonsense_breaks_nothing(client, image, engine, door):
 @pytest.mark.parametrize("door", DOORS)
 def test_a15_an_honest_archive_comes_in(client, image, engine, door):
     if door == "load" and engine.name == "dockerd":
-        pytest.skip(
+        not_for_this_engine(
             "dockerd reads OCI layouts since version 25; with Docker's own format it is tested in tests/contract"
         )
     DOORS[door](client, image, tar(folder("a"), file("a/b", b"1")))
@@ -186,7 +187,7 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a16_a_bomb_is_refused_early(client, image, engine, name):
     if engine.name == "dockerd":
-        pytest.skip("dockerd takes archives of any size; on a shared one the attack would fill the disk")
+        not_for_this_engine("dockerd takes archives of any size; on a shared one the attack would fill the disk")
     bomb, pid = BOMBS[name](), engines.api_pid(engine)
     before, files = memory(pid), set(os.listdir(engine.state / "overlay"))
     with pytest.raises(docker.errors.APIError) as refusal:
@@ -218,7 +219,9 @@ def test_a24_a_layout_that_lies_is_refused(client, image, make):
 def test_a24_an_honest_layout_is_loaded(client, engine):
     """The control."""
     if engine.name == "dockerd":
-        pytest.skip("dockerd reads OCI layouts since version 25: an older one refuses all of these for that alone")
+        not_for_this_engine(
+            "dockerd reads OCI layouts since version 25: an older one refuses all of these for that alone"
+        )
     layout, name = Layout(), unique("labkit-test/honest") + ":1"
     client.images.load(layout.archive({**layout.blob("manifest", layout.manifest()), **named(name)}))
     client.images.remove(name)
