@@ -1,11 +1,12 @@
-"""Remove what the course made on an engine, and nothing else: containers first, then the images they stand on.
+"""Remove what the course made on an engine, and nothing else: containers, then what they used, then their images.
 
 What is ours carries the label `labkit=course`. Docker hands an image's labels on to its containers and to images
 committed from them, so all that grew out of `labkit/base` has it. The label is read again before each removal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import docker
 from docker.errors import APIError, NotFound
@@ -19,22 +20,43 @@ FILTERS: dict[str, str | list[str] | bool] = {"label": [f"{key}={value}" for key
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened to one container or image; `kept` says why it is still there."""
+    """What happened to one thing; `kept` says why it is still there."""
 
-    kind: str  # "container" or "image"
+    kind: str  # "container", "network", "volume" or "image"
     id: str
     name: str
     kept: str = ""
 
 
 def clean(client: docker.DockerClient, dry_run: bool = False) -> list[Outcome]:
-    """Remove every container and image that carries our label; with `dry_run`, only say which they are.
+    """Remove everything that carries our label; with `dry_run`, only say what that is.
 
     Twice gives the same as once. What the engine refuses to remove is in the answer, with the engine's words.
     """
     containers = client.containers.list(all=True, filters=FILTERS, ignore_removed=True)
     done = [_remove_container(client, container, dry_run) for container in containers]
-    return done + _remove_images(client, dry_run)
+    return [*done, *_remove_belongings(client, dry_run), *_remove_images(client, dry_run)]
+
+
+def _remove_belongings(client: docker.DockerClient, dry_run: bool) -> Iterator[Outcome]:
+    """Networks and volumes: no image hands its label on to them, so a lesson gives it when it makes one."""
+    for kind, collection in (("network", client.networks), ("volume", client.volumes)):
+        for one in collection.list(filters=FILTERS):
+            described = Outcome(kind, one.id or "", one.name or "")
+            yield described if dry_run else _remove_belonging(collection, described)
+
+
+def _remove_belonging(collection: Any, described: Outcome) -> Outcome:
+    try:
+        fresh = collection.get(described.id)
+        if not ours(fresh.attrs.get("Labels")):
+            return _kept(described, "its label is gone")
+        fresh.remove()
+    except NotFound:
+        pass
+    except APIError as error:
+        return _kept(described, error.explanation or str(error))
+    return described
 
 
 def _remove_container(client: docker.DockerClient, container: Container, dry_run: bool) -> Outcome:
@@ -104,7 +126,8 @@ def told(outcomes: Iterable[Outcome], dry_run: bool) -> str:
         f"kept {one.kind} {one.name}: {one.kept}" if one.kept else f"{verb} {one.kind} {one.name}" for one in outcomes
     ]
     gone = [one.kind for one in outcomes if not one.kept]
-    counts = [counted(gone.count(kind), kind) for kind in ("container", "image")]
+    kinds = [kind for kind in ("container", "network", "volume", "image") if kind in ("container", "image", *gone)]
+    counts = [counted(gone.count(kind), kind) for kind in kinds]
     return "\n".join([*lines, f"{verb}: {', '.join(counts)}"])
 
 

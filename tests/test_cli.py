@@ -315,11 +315,15 @@ def test_clean_takes_all_that_is_ours_and_nothing_else(client: docker.DockerClie
         rootfs.TAG, name="labkit-test-clean-foreign", labels={"labkit-test": "somebody else's"}
     )
     ours.commit("labkit-test/clean", "child")
+    client.volumes.create("labkit-test-clean-data", labels=mark)
+    client.networks.create("labkit-test-clean-net", labels=mark)
     promised = cleaning.clean(client, dry_run=True)
     outcomes = cleaning.clean(client)
     assert {(one.kind, one.id) for one in promised} == {(one.kind, one.id) for one in outcomes}
     assert {one.name: bool(one.kept) for one in outcomes} == {
         "labkit-test-clean-ours": False,
+        "labkit-test-clean-net": False,
+        "labkit-test-clean-data": False,
         "labkit-test/clean:child": False,
         "labkit-test/clean:latest": True,  # the foreign container stands on it
     }
