@@ -39,11 +39,17 @@ def client(engine: Engine) -> Iterator[docker.DockerClient]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (pytest-xdist, --dist loadgroup) each engine has one, so that it is started once only and
-    nobody else makes containers on it meanwhile; tests without an engine stay together by file."""
+    nobody else makes containers on it meanwhile; tests without an engine stay together by file. The browser comes
+    first on dockerd and last on our engines: two at a time are too much for two processors."""
+    items.sort(key=lambda item: _engine_of(item) != "dockerd" and item.path.parent.name == "browser")
     for item in items:
-        parameters = getattr(item, "callspec", None)
-        group = parameters.params.get("engine") if parameters else None
-        item.add_marker(pytest.mark.xdist_group(group if isinstance(group, str) else item.location[0]))
+        item.add_marker(pytest.mark.xdist_group(_engine_of(item) or item.location[0]))
+
+
+def _engine_of(item: pytest.Item) -> str:
+    parameters = getattr(item, "callspec", None)
+    engine = parameters.params.get("engine") if parameters else None
+    return engine if isinstance(engine, str) else ""
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -8,6 +8,7 @@ takes the machine away; nothing here is kept, so nothing has to be shut down in 
     parcels   the folder of parcels for a channel that is a terminal line (see channel.py)
     modules   a folder of kernel modules, in the order of their names (user-mode Linux; QEMU's initramfs has its own)
     share     a folder of the host that the guest sees and may write to (user-mode Linux)
+    scratch   a folder to write to that is empty at first (QEMU): bind mounts can at least be made from there
     clock     unix time, for a machine without a clock
 
 Few imports, as each takes ten times as long on an emulated processor.
@@ -63,12 +64,12 @@ def make_system(options: dict[str, str]) -> None:
             linux.mount(fstype, target, fstype, flags, data)
     for folder in (STATE, SCRATCH):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-    share = options.get("share")
-    with attempt(f"mounting {share or '/tmp'}"):
-        if share:
+    if share := options.get("share"):
+        with attempt(f"mounting {share}"):
             linux.mount("none", share, "hostfs", linux.MS_NODEV, share)
-        else:  # bind mounts from there can at least be made
-            linux.mount("tmpfs", "/tmp", "tmpfs", linux.MS_NODEV, "mode=1777")
+    if scratch := options.get("scratch"):
+        with attempt(f"mounting {scratch}"):
+            linux.mount("tmpfs", scratch, "tmpfs", linux.MS_NODEV, "mode=1777")
     load_modules(options.get("modules", ""))
     if clock := options.get("clock"):
         time.clock_settime(time.CLOCK_REALTIME, float(clock))

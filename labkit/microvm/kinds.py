@@ -139,7 +139,7 @@ def try_uml(files: Path) -> str:
 def qemu_command(machine: Machine) -> list[str]:
     """An emulated machine whose root is the disk that rootdisk.py made."""
     words = ["quiet", *python_words(LIBRARY)]
-    first = ["--", interpreter(), *init_words("labkit", f"clock={time.time():.0f}")]
+    first = ["--", interpreter(), *init_words("labkit", "scratch=/tmp", f"clock={time.time():.0f}")]
     return qemu.command(
         machine.files,
         memory=machine.memory,
