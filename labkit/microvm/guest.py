@@ -36,9 +36,9 @@ def default_files() -> Path:
 def ensure(kind: str, files: Path) -> None:
     """Build the files of one kind unless they are there. Raises GuestNotBuilt."""
     folder = files / kind
-    if is_built(kind, folder):
-        return
     try:
+        if is_built(kind, folder):
+            return
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         facts = BUILDERS[kind](folder, files / "packages")
