@@ -37,6 +37,7 @@ def client(engine: Engine) -> Iterator[docker.DockerClient]:
     client.close()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (pytest-xdist, --dist loadgroup) each engine has one, so that it is started once only and
     nobody else makes containers on it meanwhile; tests without an engine stay together by file. The browser comes
