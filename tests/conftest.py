@@ -37,14 +37,16 @@ def client(engine: Engine) -> Iterator[docker.DockerClient]:
     client.close()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """With several workers (pytest-xdist, --dist loadgroup) each engine has one, so that it is started once only and
-    nobody else makes containers on it meanwhile; tests without an engine stay together by file. The browser comes
-    first on dockerd and last on our engines: two at a time are too much for two processors."""
-    items.sort(key=lambda item: _engine_of(item) != "dockerd" and item.path.parent.name == "browser")
+    nobody else makes containers on it meanwhile; tests without an engine stay together by file. The marks must be
+    there before xdist reads them. The browser comes last: its driver keeps an event loop running in the process, and
+    no asyncio test can run after that (`make test` gives it a process of its own)."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_engine_of(item) or item.location[0]))
+    yield
+    items.sort(key=lambda item: item.path.parent.name == "browser")
 
 
 def _engine_of(item: pytest.Item) -> str:

@@ -1,23 +1,7 @@
 #!/bin/bash
 # What a learner types at work: stock docker commands against the engine at $DOCKER_HOST, as a transcript.
-#
-# $IMAGE is the test image, $P a prefix that no other session uses, $WORK a folder for files, $LABEL the label by
-# which this session's things are found. Each command is shown, then what it printed, then its exit status unless
-# that is 0. test_docker_cli.py masks what may differ (ids, times, sizes) and compares.
 
-# Show a command and run it; a shell text, so that pipes are possible.
-t() {
-    echo "\$ $1"
-    timeout -k 1 15 bash -c "$1" < /dev/null 2>&1
-    local status=$?
-    [ $status -eq 0 ] || echo "[exit $status]"
-}
-
-# Do something without showing it.
-quietly() { timeout -k 1 15 "$@" > /dev/null 2>&1; }
-
-cd "$WORK" || exit 1
-BEGAN=$(date +%s)
+. "$(dirname "$0")/shell.sh"
 
 echo "# run"
 t "docker run --rm $IMAGE sh -c 'id; hostname; ps'"

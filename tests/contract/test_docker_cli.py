@@ -1,6 +1,6 @@
-"""The stock docker command: one script, the same transcript on every engine; and a terminal, key by key.
+"""The stock docker command: scripts with the same transcript on every engine; and a terminal, key by key.
 
-The transcript to compare with, docker_cli.txt, was written by dockerd. To write it anew:
+The transcripts to compare with, docker_cli*.txt, were written by dockerd. To write them anew:
 LABKIT_WRITE_TRANSCRIPT=1 pytest tests/contract/test_docker_cli.py -k dockerd
 """
 
@@ -18,12 +18,11 @@ from pathlib import Path
 import pytest
 
 from tests.backends import program
-from tests.contract.conftest import LABELS, SESSION
+from tests.contract.conftest import LABELS, MINE, SESSION
 from tests.contract.helpers import OBEDIENT, unique
 from tests.contract.transcript import normalized
 
-SCRIPT = Path(__file__).with_name("docker_cli.sh")
-TRANSCRIPT = Path(__file__).with_name("docker_cli.txt")
+SCRIPTS = sorted(Path(__file__).parent.glob("docker_cli*.sh"))
 SCRIPT_SECONDS = 110
 
 
@@ -46,19 +45,32 @@ def environment(engine, docker_command, tmp_path):
     }
 
 
-def test_transcript(environment, image, tmp_path):
+@pytest.fixture
+def networks_and_volumes_go(client, tidy):
+    """Remove the script's networks and volumes, after its containers, however far it came."""
+    yield
+    for found in client.api.containers(all=True, filters=MINE):
+        client.api.remove_container(found["Id"], force=True, v=True)
+    for made in (*client.networks.list(filters=MINE), *client.volumes.list(filters=MINE)):
+        made.remove()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_transcript(script, environment, image, tmp_path, networks_and_volumes_go):
     prefix = unique()
-    session = f"label=labkit.session={SESSION}"
+    session = f"labkit.session={SESSION}"
     in_image = " ".join(f"{key}={value}" for key, value in LABELS.items())
-    ours = {"IMAGE": image, "P": prefix, "WORK": str(tmp_path), "LABEL": session, "LABEL_IN_IMAGE": in_image}
+    ours = {"IMAGE": image, "P": prefix, "WORK": str(tmp_path), "LABEL": f"label={session}"}
+    ours |= {"OURS": session, "LABEL_IN_IMAGE": in_image}
     said = subprocess.run(
-        ["bash", str(SCRIPT)], env=environment | ours, capture_output=True, text=True, timeout=SCRIPT_SECONDS
+        ["bash", str(script)], env=environment | ours, capture_output=True, text=True, timeout=SCRIPT_SECONDS
     )
     names = {image: "IMAGE", prefix: "lk", SESSION: "SESSION", str(tmp_path): "WORK"}
     transcript = normalized(said.stdout + said.stderr, names)
+    golden = script.with_suffix(".txt")
     if os.environ.get("LABKIT_WRITE_TRANSCRIPT"):
-        TRANSCRIPT.write_text(transcript)
-    assert transcript.splitlines() == TRANSCRIPT.read_text().splitlines()
+        golden.write_text(transcript)
+    assert transcript.splitlines() == golden.read_text().splitlines()
 
 
 # --- a terminal --------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 A route is data: method, path, the handler's name ("module.function" in this folder), one line on what it does.
 An endpoint without a handler is known and not served: it answers 501 with a sentence that names it, never a wrong
-success.
+success. What is missing of one that is served stands in LACKS. API.md, in the folder above, shows both as a table.
 
 In a path, `{id}` is one segment and `{name}` may hold slashes, as the names of images do.
 """
@@ -141,6 +141,26 @@ ROUTES = (
     Route("DELETE", "/configs/{id}", None, "remove a config"),
     Route("POST", "/configs/{id}/update", None, "update a config"),
 )
+
+# What is missing of an endpoint that is served, told in API.md; the request gets an error, unless it says otherwise.
+LACKS = {
+    "POST /containers/create": (
+        "CgroupParent; limits on disk traffic (Blkio…); seccomp and AppArmor profiles of your own; NetworkDisabled; "
+        "log drivers other than json-file and none; DeviceRequests (GPUs) are left out without a word"
+    ),
+    "POST /containers/{id}/update": "limits on disk traffic (Blkio…)",
+    "POST /build": "BuildKit and its outputs; a remote context; ADD of a URL; squash",
+    "POST /build/prune": "nothing is removed, as the builder's cache is images, for `POST /images/prune`",
+    "GET /system/df": "BuildKit's cache: its list is always empty",
+    "POST /networks/create": (
+        "the drivers macvlan, ipvlan and overlay; ConfigOnly and ConfigFrom; keeping containers apart "
+        "(enable_icc=false); IPv6 is kept in the record, and a warning says that no container gets an address"
+    ),
+    "POST /volumes/create": "drivers other than local; of local's options all but those of a bind",
+    "GET /plugins": "there are never any: the list is empty",
+    "GET /plugins/{name}/json": "there are never any: 404",
+    "POST /swarm/leave": "there is never one to leave: 503, as a Docker without a swarm says",
+}
 
 _HOLES = {"{id}": r"(?P<id>[^/]+)", "{name}": r"(?P<name>.+)"}
 

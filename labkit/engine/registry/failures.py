@@ -73,6 +73,8 @@ async def check(answer: aiohttp.ClientResponse, good: Collection[int]) -> None:
         body = await answer.content.read(_LONGEST_BODY)
     unexpected = f"received unexpected HTTP status: {answer.status} {answer.reason}", ""
     message, code = said(body) or WORDLESS.get(answer.status, unexpected)
+    if any('error="insufficient_scope"' in line for line in answer.headers.getall("WWW-Authenticate", [])):
+        message, code = WORDLESS[403]  # a token was given and does not reach: Docker Hub's way to say "not for you"
     if answer.status in PASSING:
         raise PassingError(message, code, _seconds(answer.headers.get("Retry-After", "")))
     raise RegistryError(message, code)
