@@ -5,7 +5,9 @@ installed on purpose (continuous integration), a skip would only hide that somet
 """
 
 import os
+import re
 import shutil
+import subprocess
 from typing import NoReturn
 
 import pytest
@@ -36,3 +38,13 @@ def not_for_this_engine(reason: str) -> NoReturn:
 def program(name: str, backend: str, how_to_get_it: str) -> str:
     """The path of a program in PATH, or `backend_missing`."""
     return shutil.which(name) or backend_missing(backend, how_to_get_it)
+
+
+def docker_command() -> str:
+    """The path of a docker command whose words are today's; those of before version 24 differ in many places."""
+    path = program("docker", "docker-cli", "install the docker command (docker-cli or docker.io)")
+    told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20).stdout
+    number = re.search(r"version (\d+)\.", told)
+    if not number or int(number[1]) < 24:
+        backend_missing("docker-cli", f"a docker command of version 24 or newer is needed, {path} is: {told.strip()}")
+    return path

@@ -81,7 +81,7 @@ def is_labkit(version: dict) -> bool:
 def embedded(account: pwd.struct_passwd | None = None) -> Iterator[Engine]:
     """An embedded engine in a folder of its own, as this user or as `account`; stopped and removed at the end."""
     with folder(account) as place:
-        engine = embedded_in(place, "rootless" if account else "embedded")
+        engine = embedded_in(place, "rootless" if account or os.geteuid() != 0 else "embedded")
         try:
             start(engine, account)
             yield engine

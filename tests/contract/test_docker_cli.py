@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends import program
+from tests import backends
 from tests.contract.conftest import LABELS, MINE, SESSION
 from tests.contract.helpers import OBEDIENT, unique
 from tests.contract.transcript import normalized
@@ -28,7 +28,7 @@ SCRIPT_SECONDS = 110
 
 @pytest.fixture(scope="module")
 def docker_command() -> str:
-    return program("docker", "docker-cli", "install the docker command (docker-cli or docker.io)")
+    return backends.docker_command()
 
 
 @pytest.fixture

@@ -136,7 +136,11 @@ def test_an_engine_without_containers_leaves_no_trace(account):
         engine.process.wait(20)
         left = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout
         assert not [device for device in kept if device and f" {device}:" in left]
-        rules = subprocess.run(["iptables-save"], capture_output=True, text=True).stdout if account is None else ""
+        rules = (
+            subprocess.run(["iptables-save"], capture_output=True, text=True).stdout
+            if os.geteuid() == 0 and account is None
+            else ""
+        )
         assert f'"labkit {engine.state}"' not in rules
         engines.start(engine, account)
         with contextlib.closing(engine.client()) as client:

@@ -8,7 +8,7 @@ import docker
 import pytest
 
 import labkit
-from tests.backends import program
+from tests.backends import docker_command
 from tests.docker_command.worlds import World, ours, stock
 from tests.engines import Engine
 
@@ -17,7 +17,7 @@ PREFIXES = ("lkcmd-stock", "lkcmd-ours")
 
 @pytest.fixture
 def worlds(engine: Engine, client: docker.DockerClient, tmp_path: Path) -> Iterator[tuple[World, World]]:
-    program("docker", "docker-cli", "install the docker command (docker-cli or docker.io)")
+    docker_command()
     labkit.base_image(client)
     remove_all(client)
     yield World(stock(engine.address, tmp_path), PREFIXES[0]), World(ours(client), PREFIXES[1])
