@@ -10,9 +10,6 @@ BIN := $(VENV)/bin
 LESSON ?= notebooks/00_start_here.ipynb
 JUPYTER_FLAGS ?=
 PYTEST_FLAGS ?=
-WORKERS ?= 2
-# The browser's driver keeps an event loop of its own running, so its tests have a process of their own. (5: none chosen)
-WITH_WORKERS = -rsfE -n $(WORKERS) --dist loadgroup
 export LABKIT_REQUIRE
 
 # The first Python in PATH that is new enough.
@@ -35,8 +32,9 @@ help:  ## this list
 lab: $(VENV)/.lab  ## install what is missing and open the first lesson in JupyterLab
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(AS_ROOT) $(JUPYTER_FLAGS) $(LESSON)
 
+# The browser's driver keeps an event loop of its own running, so its tests have a process of their own. (5: none chosen)
 test: $(VENV)/.dev  ## run every test; what this machine lacks is skipped, and named at the end
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(WITH_WORKERS) --ignore tests/browser $(PYTEST_FLAGS) || [ $$? = 5 ]
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rsfE --ignore tests/browser $(PYTEST_FLAGS) || [ $$? = 5 ]
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rsfE tests/browser $(PYTEST_FLAGS) || [ $$? = 5 ]
 
 lint: $(VENV)/.dev  ## formatting, usual mistakes, types

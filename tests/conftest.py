@@ -37,22 +37,11 @@ def client(engine: Engine) -> Iterator[docker.DockerClient]:
     client.close()
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """With several workers (pytest-xdist, --dist loadgroup) each engine has one, so that it is started once only and
-    nobody else makes containers on it meanwhile; tests without an engine stay together by file. The marks must be
-    there before xdist reads them. The browser comes last: its driver keeps an event loop running in the process, and
-    no asyncio test can run after that (`make test` gives it a process of its own)."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_engine_of(item) or item.location[0]))
-    yield
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser comes last: its driver keeps an event loop running in the process, and no asyncio test can run
+    after that (`make test` gives it a process of its own)."""
     items.sort(key=lambda item: item.path.parent.name == "browser")
-
-
-def _engine_of(item: pytest.Item) -> str:
-    parameters = getattr(item, "callspec", None)
-    engine = parameters.params.get("engine") if parameters else None
-    return engine if isinstance(engine, str) else ""
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
