@@ -1,7 +1,6 @@
 """Fixtures for every test: the engines, one after another, and a client of the Docker SDK for each."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import docker
@@ -13,8 +12,7 @@ from tests.engines import Engine
 
 pytest_plugins = ["tests.security.table"]
 
-# As an ordinary user the embedded engine is the rootless one, so it is not run a second time under that name.
-ENGINES = ["dockerd", "embedded"] + (["rootless"] if os.geteuid() == 0 else [])
+ENGINES = ["dockerd", *engines.OURS]
 
 
 @pytest.fixture(scope="session", params=ENGINES)

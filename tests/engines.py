@@ -25,6 +25,9 @@ import docker
 
 from tests.backends import backend_missing
 
+# As an ordinary user the embedded engine is the rootless one, so it is not run a second time under that name.
+OURS = ["embedded"] + (["rootless"] if os.geteuid() == 0 else [])
+
 DOCKERD_ADDRESS = "unix:///var/run/docker.sock"
 READY_SECONDS = 30
 STOP_SECONDS = 15

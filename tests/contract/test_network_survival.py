@@ -16,7 +16,6 @@ import pytest
 from tests import busybox, engines
 from tests.contract.helpers import eventually
 
-KINDS = ["embedded"] + (["rootless"] if os.geteuid() == 0 else [])
 SERVE = ["sh", "-c", "echo hello > /index.html; exec httpd -f -p 80 -h /"]
 
 
@@ -30,7 +29,7 @@ def no_leak():
     """As above."""
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=engines.OURS)
 def account(request):
     """Whose engine it is: ours (None), or an ordinary user's when we are root."""
     return engines.ordinary_account() if request.param == "rootless" else None

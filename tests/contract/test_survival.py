@@ -19,7 +19,6 @@ from tests.contract.helpers import OBEDIENT, eventually
 from tests.engines import Engine
 
 COUNTER = ["sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; usleep 5000; done"]
-KINDS = ["embedded"] + (["rootless"] if os.geteuid() == 0 else [])
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +31,7 @@ def no_leak():
     """As above."""
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=engines.OURS)
 def account(request):
     """Whose engine it is: ours (None), or an ordinary user's when we are root."""
     return engines.ordinary_account() if request.param == "rootless" else None
