@@ -43,7 +43,7 @@ class Lesson:
     def begin(self) -> None:
         """Remove what an earlier run of this lesson left, and start counting events from now."""
         self._stop_watches()
-        left = tidy(self._client, self.material.prefix)
+        left = tidy(self._client, self.material.prefix, self.material.cast)
         self._seen.clear()
         self._passed.clear()
         self._began = time.time()
@@ -57,8 +57,8 @@ class Lesson:
     def end(self) -> None:
         """Remove what this lesson made."""
         self._stop_watches()
-        left = tidy(self._client, self.material.prefix)
-        print(f"Lesson {self.material.number} has removed its containers and images.")
+        left = tidy(self._client, self.material.prefix, self.material.cast)
+        print(f"Lesson {self.material.number} has removed what it made.")
         _warn(left)
 
     # --- predict, then look

@@ -88,9 +88,9 @@ class Question:
 class Material:
     """Everything that the notebook of one lesson can ask for by name.
 
-    `version` is raised when a task or a question is no longer the same one. `cast` is every container and image name
-    that the lesson's own cells and exercises use: a name that begins like ours and is not in it is a slip of the
-    learner's, and a check says so.
+    `version` is raised when a task or a question is no longer the same one. `cast` is every name of a container,
+    image, network or volume that the lesson's own cells and exercises use: a name that begins like ours and is not in
+    it is a slip of the learner's, and a check says so.
     """
 
     number: str

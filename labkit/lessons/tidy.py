@@ -1,18 +1,23 @@
 """Remove what a lesson made: containers and images that are named like the lesson's and bear the course's label.
 
-Both are asked for, so nothing of yours is touched, even where it happens to have such a name.
+Both are asked for, so nothing of yours is touched, even where it happens to have such a name. No image hands its label
+on to a network or a volume, and a learner makes them without one: there the name must be one that the lesson gives out
+(its cast), letter by letter, or the label must be there.
 """
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import docker
 from docker.errors import APIError
+from docker.models.networks import Network
+from docker.models.volumes import Volume
 
-from labkit.clean import FILTERS
+from labkit.clean import FILTERS, ours
 
 
-def tidy(client: docker.DockerClient, prefix: str) -> list[str]:
-    """Remove the lesson's containers, then its images; return the names like the lesson's that are still there.
+def tidy(client: docker.DockerClient, prefix: str, cast: Iterable[str] = ()) -> list[str]:
+    """Remove the lesson's containers, networks, volumes, then its images; return the names that are still there.
 
     What remains is either not the course's or in use by something that is not.
     """
@@ -20,15 +25,27 @@ def tidy(client: docker.DockerClient, prefix: str) -> list[str]:
         if (container.name or "").startswith(prefix):
             with suppress(APIError):  # gone already (404), or being removed (409)
                 container.remove(force=True, v=True)
+    cast = frozenset(cast)
+    for belonging in _belongings(client, prefix):
+        if belonging.name in cast or ours(belonging.attrs.get("Labels")):
+            with suppress(APIError):
+                belonging.remove()
     for tag in _tags(client, prefix, FILTERS):
         with suppress(APIError):
             client.images.remove(tag)
-    return sorted([*_names(client, prefix), *_tags(client, prefix)])
+    kept = (belonging.name or "" for belonging in _belongings(client, prefix))
+    return sorted([*_names(client, prefix), *kept, *_tags(client, prefix)])
 
 
 def _names(client: docker.DockerClient, prefix: str) -> list[str]:
     containers = client.containers.list(all=True, ignore_removed=True)
     return [name for container in containers if (name := container.name or "").startswith(prefix)]
+
+
+def _belongings(client: docker.DockerClient, prefix: str) -> Iterator[Network | Volume]:
+    """The networks and volumes that are named like the lesson's."""
+    for collection in (client.networks, client.volumes):
+        yield from (one for one in collection.list() if (one.name or "").startswith(prefix))
 
 
 def _tags(

@@ -20,6 +20,7 @@ from labkit.lessons.material import Outcome
 ACTIONS = (
     *("create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause", "rename", "destroy"),
     *("exec_start", "exec_die", "extract-to-dir", "commit", "tag", "untag", "delete", "load", "import"),
+    *("connect", "disconnect", "health_status"),
 )
 WATCH_SECONDS = 20 * 60  # the engine itself ends the stream then
 GATHER = 0.1  # seconds: a start is several events at once, and one look after them is enough
@@ -49,7 +50,7 @@ class Watch:
             self.state = "passed"
             return
         until: Any = f"{self._deadline:.6f}"  # the API takes a fraction, which the SDK passes on as text
-        wanted: Any = {"type": ["container", "image"], "event": list(ACTIONS)}
+        wanted: Any = {"type": ["container", "image", "network", "volume"], "event": list(ACTIONS)}
         self._events = client.events(decode=True, until=until, filters=wanted)
         self._told.set()  # something may have happened between the first look and the open stream
         for work in (self._read, self._work):

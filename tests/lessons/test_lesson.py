@@ -7,6 +7,8 @@ import pytest
 
 from labkit.errors import LabkitError
 from labkit.lessons import Lesson, lesson_01
+from labkit.lessons.tidy import tidy
+from labkit.rootfs import LABELS
 
 NO_ENGINE = None  # predictions, hints and quizzes ask no engine
 
@@ -165,3 +167,17 @@ def test_begin_and_end_remove_the_lessons_own_and_nothing_else(client, begin, ca
     finally:
         other.remove()
         not_ours.remove()
+
+
+def test_networks_and_volumes_of_the_cast_go_and_others_stay(client):
+    ours = client.networks.create("lab98-net"), client.volumes.create("lab98-data")
+    labelled = client.volumes.create("lab98-extra", labels=LABELS)
+    foreign = client.networks.create("lab98-foreign"), client.volumes.create("lab98-other")
+    try:
+        assert tidy(client, "lab98-", ["lab98-net", "lab98-data"]) == ["lab98-foreign", "lab98-other"]
+        for gone in (*ours, labelled):
+            with pytest.raises(docker.errors.NotFound):
+                gone.reload()
+    finally:
+        for one in foreign:
+            one.remove()
