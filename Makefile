@@ -23,7 +23,7 @@ endif
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test soak lint bench notebooks screenshots clean
+.PHONY: help lab test soak lint prose bench notebooks screenshots clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name what; do \
@@ -41,6 +41,9 @@ lint: $(VENV)/.dev  ## formatting, usual mistakes, types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+prose: $(VENV)/.dev  ## how each lesson reads: spelling, links, length of sentences
+	$(BIN)/python -m tests.prose
 
 bench: $(VENV)/.dev  ## time the embedded engine against dockerd
 	$(BIN)/python -m tests.bench

@@ -33,6 +33,7 @@ COME_ALONG = {
     "nbformat": "jupyterlab",
     "nbclient": "jupyterlab",
     "nbconvert": "jupyterlab",
+    "mistune": "jupyterlab",
     "ipykernel": "jupyterlab",
     "jupyter_client": "jupyterlab",
     "pygments": "jupyterlab",
