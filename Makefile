@@ -23,7 +23,7 @@ endif
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test soak lint prose bench notebooks screenshots clean
+.PHONY: help lab test soak lint prose bench notebooks site screenshots clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name what; do \
@@ -51,6 +51,9 @@ bench: $(VENV)/.dev  ## time the embedded engine against dockerd
 notebooks: $(VENV)/.dev  ## run every lesson and store its outputs
 	$(BIN)/python -m tests.notebooks.execute
 
+site: $(VENV)/.dev  ## the lessons with their outputs as web pages, into build/site/
+	$(BIN)/python site/build.py
+
 screenshots: $(VENV)/.dev  ## photograph the lessons in a browser, into screenshots/
 	$(BIN)/python -m tests.browser.screenshots
 
@@ -66,7 +69,7 @@ $(VENV)/.lab: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.lab
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,lint,site]'
 	@touch $@
 
 # Debian and Ubuntu keep the part of venv that installs pip in a package of its own (python3-venv). Where it is missing,

@@ -1,10 +1,12 @@
 """Remove what the course made on an engine, and nothing else: containers, then what they used, then their images.
 
-What is ours carries the label `labkit=course`. Docker hands an image's labels on to its containers and to images
-committed from them, so all that grew out of `labkit/base` has it. The label is read again before each removal.
+What is the course's carries the label `labkit=course`. Docker hands an image's labels on to its containers and to
+images committed from them, so all that grew out of `labkit/base` has it. On a Docker Engine that several learners
+share, the label `labkit.owner` (owner.py) says whose a thing is, and only one's own goes. Both labels are read again
+before each removal.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +15,14 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.models.images import Image
 
+from labkit.owner import OWNER, owner
 from labkit.rootfs import LABELS
 
-FILTERS: dict[str, str | list[str] | bool] = {"label": [f"{key}={value}" for key, value in LABELS.items()]}
+Filters = dict[str, str | list[str] | bool]  # as the SDK's types have them
+
+FILTERS: Filters = {"label": [f"{key}={value}" for key, value in LABELS.items()]}
+
+Labels = Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -28,30 +35,76 @@ class Outcome:
     kept: str = ""
 
 
+@dataclass(frozen=True)
+class Claim:
+    """Which of the course's things on an engine somebody may remove."""
+
+    owner: str = ""  # nothing: the engine is one user's own, and so is all that is on it
+    shared: bool = False  # somebody else's things are on it, too
+
+    @classmethod
+    def on(cls, client: docker.DockerClient) -> "Claim":
+        """An engine of labkit's own listens for one user alone; any other may be shared."""
+        if "labkit" in str(client.version().get("Platform", {}).get("Name", "")):
+            return cls()
+        me = owner(client.api.base_url)
+        return cls(me, shared=any(name != me for name in owners(client)))
+
+    def foreign(self, labels: Labels) -> bool:
+        """Whether a thing is signed by somebody else."""
+        return bool(self.owner) and (labels or {}).get(OWNER, self.owner) != self.owner
+
+    def refusal(self, labels: Labels) -> str:
+        """Why a thing with these labels stays; "" if it may go."""
+        if not ours(labels):
+            return "its label is gone"
+        if self.foreign(labels):
+            return f"it is {(labels or {})[OWNER]}'s now"
+        if self.shared and OWNER not in (labels or {}):
+            return "it does not say whose it is, and others use this engine too"
+        return ""
+
+
+def owners(client: docker.DockerClient) -> set[str]:
+    """The names that the course's things on the engine are signed with."""
+    signed: Filters = {"label": [*(f"{key}={value}" for key, value in LABELS.items()), OWNER]}
+    found = [
+        *client.api.containers(all=True, filters=signed),
+        *client.api.networks(filters=signed),
+        *(client.api.volumes(filters=signed)["Volumes"] or ()),
+        *client.api.images(all=True, filters=signed),
+    ]
+    return {one["Labels"][OWNER] for one in found}
+
+
 def clean(client: docker.DockerClient, dry_run: bool = False) -> list[Outcome]:
     """Remove everything that carries our label; with `dry_run`, only say what that is.
 
-    Twice gives the same as once. What the engine refuses to remove is in the answer, with the engine's words.
+    Twice gives the same as once. What the engine refuses to remove is in the answer, with the engine's words. What
+    somebody else has signed is not spoken of at all.
     """
+    claim = Claim.on(client)
     containers = client.containers.list(all=True, filters=FILTERS, ignore_removed=True)
-    done = [_remove_container(client, container, dry_run) for container in containers]
-    return [*done, *_remove_belongings(client, dry_run), *_remove_images(client, dry_run)]
+    mine = [container for container in containers if not claim.foreign(container.labels)]
+    done = [_remove_container(client, container, claim, dry_run) for container in mine]
+    return [*done, *_remove_belongings(client, claim, dry_run), *_remove_images(client, claim, dry_run)]
 
 
-def _remove_belongings(client: docker.DockerClient, dry_run: bool) -> Iterator[Outcome]:
+def _remove_belongings(client: docker.DockerClient, claim: Claim, dry_run: bool) -> Iterator[Outcome]:
     """Networks and volumes: no image hands its label on to them, so a lesson gives it when it makes one."""
     for kind, collection in (("network", client.networks), ("volume", client.volumes)):
         for one in collection.list(filters=FILTERS):
-            described = Outcome(kind, one.id or "", one.name or "")
-            yield described if dry_run else _remove_belonging(collection, described)
+            if not claim.foreign(one.attrs.get("Labels")):
+                yield _remove_belonging(collection, Outcome(kind, one.id or "", one.name or ""), claim, dry_run)
 
 
-def _remove_belonging(collection: Any, described: Outcome) -> Outcome:
+def _remove_belonging(collection: Any, described: Outcome, claim: Claim, dry_run: bool) -> Outcome:
     try:
         fresh = collection.get(described.id)
-        if not ours(fresh.attrs.get("Labels")):
-            return _kept(described, "its label is gone")
-        fresh.remove()
+        if why := claim.refusal(fresh.attrs.get("Labels")):
+            return _kept(described, why)
+        if not dry_run:
+            fresh.remove()
     except NotFound:
         pass
     except APIError as error:
@@ -59,15 +112,14 @@ def _remove_belonging(collection: Any, described: Outcome) -> Outcome:
     return described
 
 
-def _remove_container(client: docker.DockerClient, container: Container, dry_run: bool) -> Outcome:
+def _remove_container(client: docker.DockerClient, container: Container, claim: Claim, dry_run: bool) -> Outcome:
     described = Outcome("container", container.id or "", container.name or "")
-    if dry_run:
-        return described
     try:
         fresh = client.containers.get(described.id)
-        if not ours(fresh.labels):
-            return _kept(described, "its label is gone")
-        fresh.remove(force=True, v=True)
+        if why := claim.refusal(fresh.labels):
+            return _kept(described, why)
+        if not dry_run:
+            fresh.remove(force=True, v=True)
     except NotFound:
         pass  # somebody was faster
     except APIError as error:
@@ -75,28 +127,26 @@ def _remove_container(client: docker.DockerClient, container: Container, dry_run
     return described
 
 
-def _remove_images(client: docker.DockerClient, dry_run: bool) -> list[Outcome]:
+def _remove_images(client: docker.DockerClient, claim: Claim, dry_run: bool) -> list[Outcome]:
     """Several rounds: an image can be removed only after those that were committed from it."""
-    images = client.images.list(all=True, filters=FILTERS)
-    if dry_run:
-        return [_describe(image) for image in images]
+    images = [image for image in client.images.list(all=True, filters=FILTERS) if not claim.foreign(image.labels)]
     done: dict[str, Outcome] = {}
     for _ in images:  # each round removes at least one, or it was the last
         waiting = [image for image in images if image.id not in done or done[image.id].kept]
-        outcomes = [_remove_image(client, image) for image in waiting]
+        outcomes = [_remove_image(client, image, claim, dry_run) for image in waiting]
         done |= {outcome.id: outcome for outcome in outcomes}
         if all(outcome.kept for outcome in outcomes):
             break
     return list(done.values())
 
 
-def _remove_image(client: docker.DockerClient, image: Image) -> Outcome:
-    described = _describe(image)
+def _remove_image(client: docker.DockerClient, image: Image, claim: Claim, dry_run: bool) -> Outcome:
+    described = Outcome("image", image.id or "", ", ".join(image.tags) or image.short_id)
     try:
         fresh = client.images.get(described.id)
-        if not ours(fresh.labels):
-            return _kept(described, "its label is gone")
-        for name in fresh.tags or [described.id]:
+        if why := claim.refusal(fresh.labels):
+            return _kept(described, why)
+        for name in () if dry_run else fresh.tags or [described.id]:
             client.images.remove(name)
     except NotFound:
         pass
@@ -105,15 +155,11 @@ def _remove_image(client: docker.DockerClient, image: Image) -> Outcome:
     return described
 
 
-def _describe(image: Image) -> Outcome:
-    return Outcome("image", image.id or "", ", ".join(image.tags) or image.short_id)
-
-
 def _kept(outcome: Outcome, why: str) -> Outcome:
     return Outcome(outcome.kind, outcome.id, outcome.name, why)
 
 
-def ours(labels: dict[str, str] | None) -> bool:
+def ours(labels: Labels) -> bool:
     """Whether these labels are the course's."""
     return LABELS.items() <= (labels or {}).items()
 

@@ -18,6 +18,7 @@ from docker.errors import DockerException
 from docker.utils import kwargs_from_env
 
 from labkit.errors import BadAddress, EngineUnreachable, NoEngine
+from labkit.owner import Client
 
 if TYPE_CHECKING:
     from labkit.engine.control import Running
@@ -135,7 +136,7 @@ def _open(candidate: Candidate, environ: Mapping[str, str]) -> Connection:
     options = kwargs_from_env(environment={**environ, "DOCKER_HOST": address})  # DOCKER_TLS_VERIFY, DOCKER_CERT_PATH
     options["base_url"] = address
     try:
-        client = docker.DockerClient(
+        client = Client(  # signs what it makes, for engines that several share
             timeout=PROBE_SECONDS, use_ssh_client=address.startswith("ssh:"), **options
         )  # asks for /version, to agree on the API's
         version = client.version()

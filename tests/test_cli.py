@@ -3,25 +3,30 @@
 import contextlib
 import json
 import os
+import platform
+import pwd
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
+from docker.models.containers import Container
 
 from labkit import clean as cleaning
 from labkit import doctor as doctoring
-from labkit import rootfs
+from labkit import owner, rootfs
 from labkit.cli import COMMANDS, main
 from labkit.engine import control
 from labkit.errors import EngineNotStarted, EngineNotStopped
 from labkit.images import make
 from labkit.lessons.progress import Progress
-from tests.backends import backend_missing
+from tests.backends import backend_missing, not_for_this_engine
+from tests.engines import Engine, is_labkit
 
 # As much of an engine as `control` looks at: engine.json, and a socket on which somebody answers.
 TOY_ENGINE = """
@@ -341,6 +346,105 @@ def test_a_label_that_went_away_meanwhile_saves_a_container(
     outcomes = cleaning.clean(client)
     assert {one.kept for one in outcomes} == {"its label is gone"}
     assert client.containers.get(container.id)
+
+
+@pytest.fixture
+def learners(
+    engine: Engine, mark: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, docker.DockerClient]]:
+    """Two who share an engine, each with the client that `connect()` gives."""
+    monkeypatch.delenv("JUPYTERHUB_USER", raising=False)
+    clients: dict[str, docker.DockerClient] = {}
+    for name in ("ana", "ben"):
+        monkeypatch.setenv("LABKIT_OWNER", name)
+        clients[name] = owner.Client(base_url=engine.address, version="auto", timeout=60)
+        furnish(clients[name], name, mark)
+    yield clients
+    for name, client in clients.items():
+        for one in (*things(client, name), *things(client, "labkit-test-clean-unsigned")):
+            with contextlib.suppress(docker.errors.NotFound):
+                one.remove(**({"force": True, "v": True} if isinstance(one, Container) else {}))
+        client.close()
+
+
+def furnish(client: docker.DockerClient, name: str, mark: dict[str, str]) -> None:
+    """Everything that a lesson may leave."""
+    client.networks.create(f"labkit-test-clean-{name}", labels=mark)
+    client.volumes.create(f"labkit-test-clean-{name}", labels=mark)
+    options = {"volumes": [f"labkit-test-clean-{name}:/data", "/anonymous"], "network": f"labkit-test-clean-{name}"}
+    client.containers.run(rootfs.TAG, ["sleep", "600"], name=f"labkit-test-clean-{name}", detach=True, **options)
+    client.containers.create(rootfs.TAG, name=f"labkit-test-clean-{name}-new").commit("labkit-test/clean", name)
+
+
+def things(client: docker.DockerClient, name: str) -> list[Any]:
+    """What one learner has: in the order in which it can be removed."""
+    containers = client.containers.list(all=True, filters={"name": name})
+    named = [m["Name"] for container in containers for m in container.attrs["Mounts"]]
+    networks = client.networks.list(filters={"name": name})
+    volumes = [volume for volume in client.volumes.list() if volume.name in named or volume.name.endswith(f"-{name}")]
+    images = [image for image in client.images.list() if f"labkit-test/clean:{name}" in image.tags]
+    return [*containers, *networks, *volumes, *images]
+
+
+def test_clean_of_one_learner_leaves_the_things_of_another(
+    client: docker.DockerClient, learners: dict[str, docker.DockerClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_labkit(client.version()):
+        not_for_this_engine("an engine of ours is one user's own: what is on it is all theirs")
+    unsigned = client.containers.create(rootfs.TAG, name="labkit-test-clean-unsigned")
+    before = [(type(one), one.id) for one in things(client, "ben")]
+    assert len(before) == 6, "two containers, a network, two volumes, an image"
+    monkeypatch.setenv("LABKIT_OWNER", "ana")
+    promised = cleaning.clean(learners["ana"], dry_run=True)
+    outcomes = cleaning.clean(learners["ana"])
+    assert things(client, "ana") == []
+    assert [(type(one), one.id) for one in things(client, "ben")] == before
+    assert client.containers.get("labkit-test-clean-ben").status == "running"
+    assert client.containers.get(unsigned.id)
+    assert not any("ben" in one.name for one in (*promised, *outcomes))
+    kept = {one.name: one.kept for one in outcomes if one.kept}
+    assert kept.keys() == {"labkit-test-clean-unsigned", "labkit-test/clean:latest"}
+    assert all("does not say whose it is" in why for why in kept.values())
+    monkeypatch.setenv("LABKIT_OWNER", "ben")
+    assert not any(one.kept for one in cleaning.clean(learners["ben"])), "now nobody else is there"
+    assert things(client, "ben") == []
+
+
+def test_on_an_engine_of_ones_own_all_is_ones_own(
+    client: docker.DockerClient, learners: dict[str, docker.DockerClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner's name may change: a new login name, another computer's name."""
+    if not is_labkit(client.version()):
+        not_for_this_engine("dockerd may be shared")
+    monkeypatch.setenv("LABKIT_OWNER", "ana")
+    assert not any(one.kept for one in cleaning.clean(client))
+    assert things(client, "ana") == things(client, "ben") == []
+
+
+def test_what_the_client_makes_says_who_made_it(learners: dict[str, docker.DockerClient]) -> None:
+    client = learners["ben"]
+    container, network, volume = (
+        collection.get("labkit-test-clean-ben") for collection in (client.containers, client.networks, client.volumes)
+    )
+    found = [container.labels, network.attrs["Labels"], volume.attrs["Labels"]]
+    found.append(client.images.get("labkit-test/clean:ben").labels)  # from its container
+    assert {labels[owner.OWNER] for labels in found} == {"ben"}
+    assert len({labels[owner.SESSION] for labels in found}) == 1
+    mine = client.containers.create(rootfs.TAG, name="labkit-test-clean-ben-own", labels={owner.OWNER: "me"})
+    assert mine.labels[owner.OWNER] == "me", "the caller's labels win"
+
+
+OWNERS = {
+    "who was named": ("http://box:2375", {"LABKIT_OWNER": "ana", "JUPYTERHUB_USER": "hub"}, "ana"),
+    "the hub's user": ("http://box:2375", {"JUPYTERHUB_USER": "hub"}, "hub"),
+    "on the same machine": (owner.SAME_MACHINE, {}, pwd.getpwuid(os.getuid()).pw_name),
+    "from another machine": ("http://box:2375", {}, f"{pwd.getpwuid(os.getuid()).pw_name}@{platform.node()}"),
+}
+
+
+@pytest.mark.parametrize(("address", "environ", "expected"), OWNERS.values(), ids=OWNERS)
+def test_who_an_owner_is(address: str, environ: dict[str, str], expected: str) -> None:
+    assert owner.owner(address, environ) == expected
 
 
 def test_what_was_done_is_told_and_counted() -> None:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import docker
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.models.images import Image
 
@@ -91,6 +91,23 @@ class Evidence:
         """What `docker diff` says of it: path -> C (changed), A (added) or D (deleted)."""
         entries: list[dict[str, Any]] = container.diff() or []  # the SDK's None: nothing changed
         return {entry["Path"]: KINDS[entry["Kind"]] for entry in entries}
+
+    def endpoint(self, container: Container, network: str) -> dict[str, Any] | None:
+        """The container's place on the network of that name: its aliases and address. None where it has none."""
+        container.reload()
+        place: dict[str, Any] | None = container.attrs["NetworkSettings"]["Networks"].get(network)
+        return place
+
+    def says(self, container: Container, *command: str) -> str | None:
+        """What a command prints in a running container; None where it fails, or nothing runs.
+
+        It is an exec, and so an event of its own: a check that is watched would call itself again and again.
+        """
+        try:
+            done = container.exec_run(list(command))
+        except APIError:  # not running (409), or gone
+            return None
+        return done.output.decode(errors="replace") if done.exit_code == 0 else None
 
     def happened(self, name: str, action: str) -> bool:
         """Whether a container of that name had this event since the lesson began, and the engine still knows."""

@@ -41,4 +41,12 @@ SLIPS: dict[str, str] = {
     "wrong place": "The right thing in the wrong place. Compare the whole path with the task's, from the first slash.",
     "wrong kind": "Look at the letter in front of the path in `docker diff`: was it to be A, C or D?",
     "wrong content": "The file is where it should be. Now read it in the container, and compare with what was asked.",
+    # services and networks
+    "wrong network": "It is not on the network of the others, so they can't find it, nor it them. A container can be "
+    "connected when it is made, and later.",
+    "no answer": "It runs, and does not answer where it is asked. What does its own log say? On which port does its "
+    "program listen?",
+    "wrong answer": "Somebody answers at that name, and says something else than the task wants. Ask it yourself, from "
+    "a container on the same network.",
+    "repaired": "That is the old container, mended or started again. The task wants another one in its place.",
 }

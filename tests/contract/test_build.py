@@ -548,8 +548,8 @@ def test_a_client_that_leaves_takes_the_build_with_it(client, engine, image):
             data = connection.recv(4096)
             assert data, seen
             seen += data
-        assert eventually(lambda: client.containers.list(filters=MINE))
-    eventually(lambda: not client.containers.list(all=True, filters=MINE), 20)
+        assert eventually(lambda: client.containers.list(filters=MINE, ignore_removed=True))
+    eventually(lambda: not client.containers.list(all=True, filters=MINE, ignore_removed=True), 20)
     if engine.state and engine.name == "embedded":
         folders = Path(engine.state, "blobs/sha256")
         eventually(lambda: not [one for one in folders.iterdir() if one.name.startswith(".new.")])

@@ -138,6 +138,6 @@ def test_the_image_keeps_the_name_that_was_given(client, image, zoo):
 def test_a_removed_container_is_not_listed(client, image, zoo):
     container = client.containers.create(image)
     container.remove()
-    assert container.id not in {one.id for one in client.containers.list(all=True)}
+    assert container.id not in {one.id for one in client.containers.list(all=True, ignore_removed=True)}
     with pytest.raises(docker.errors.NotFound):
         container.reload()

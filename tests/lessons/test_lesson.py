@@ -158,7 +158,7 @@ def test_begin_and_end_remove_the_lessons_own_and_nothing_else(client, begin, ca
     try:
         lesson.end()
         lesson.end()
-        names = {container.name for container in client.containers.list(all=True)}
+        names = {container.name for container in client.containers.list(all=True, ignore_removed=True)}
         assert "lab01-red" not in names
         assert {"lab99-other", "lab01-foreign"} <= names
         with pytest.raises(docker.errors.ImageNotFound):

@@ -75,7 +75,8 @@ def table() -> str:
     for lesson in map(facts, paths()):
         claims, before = ", ".join(lesson.claims) or "–", ", ".join(lesson.before) or "–"
         link = f"[{lesson.title}]({lesson.path.name})"
-        rows.append(f"| {lesson.number} | {link} | {lesson.minutes} | {claims} | {before} | {lesson.question} |")
+        question = lesson.question[0].upper() + lesson.question[1:]
+        rows.append(f"| {lesson.number} | {link} | {lesson.minutes} | {claims} | {before} | {question} |")
     return "\n".join(rows)
 
 

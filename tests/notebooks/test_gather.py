@@ -35,7 +35,9 @@ def test_a_lesson_stands_on_earlier_ones(path):
 def test_the_paths_hold_what_they_promise():
     """Each path lists lessons in an order that their prerequisites allow, and its minutes are the lessons' sum."""
     minutes = {facts(path).number: facts(path).minutes for path in paths()}
-    sections = re.findall(r"^## .*?, (\d+) minutes\n(.*?)(?=^## |\Z)", INDEX.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    sections = re.findall(
+        r"^## .*?, (\d+) minutes\n(.*?)(?=^## |\Z)", INDEX.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
     assert len(sections) == 3
     for promised, text in sections:
         lessons = re.findall(r"\]\((\d\d)_\w+\.ipynb\)", text)

@@ -1,5 +1,6 @@
 """Every lesson runs on every engine here, and its outputs are the stored ones."""
 
+import re
 import shutil
 
 import nbformat
@@ -11,29 +12,37 @@ from tests.notebooks.nbval_run import RUN_SECONDS, nbval
 pytestmark = pytest.mark.timeout(RUN_SECONDS + 30)
 
 
+EVERY = [*paths(), *extras()]
+
+
 def left_over(client) -> list[str]:
     """What lessons have made and not removed: by name, as another test may be at work on the same engine."""
     containers = [container.name or "" for container in client.containers.list(all=True, ignore_removed=True)]
     tags = [tag for entry in client.api.images() for tag in entry["RepoTags"] or ()]
-    return [name for name in containers + tags if name.startswith(("lab0", "gallery-"))]
+    others = [one.name or "" for collection in (client.networks, client.volumes) for one in collection.list()]
+    return [name for name in containers + tags + others if re.match(r"lab\d\d|gallery-", name)]
 
 
-@pytest.mark.parametrize("path", [*paths(), *extras()], ids=lambda path: path.stem)
-def test_outputs_are_the_stored_ones_twice(path, engine, client, tmp_path):
-    """Each notebook alone, from top to bottom, two times in a row, with nothing left behind."""
-    cells = len(code_cells(read(path)))
-    for _ in range(2):
-        report = nbval(path, engine.address, tmp_path)
-        assert (report.passed, report.failed) == (cells, 0), report.text
-        assert left_over(client) == []
-
-
-@pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
-def test_outputs_are_the_same_without_a_docker_command(path, engine, client, tmp_path):
-    """What stands in for the command prints what the command prints."""
-    report = nbval(path, engine.address, tmp_path, docker="sdk")
-    assert report.failed == 0, report.text
+def assert_as_stored(path, engine, client, data_home, docker="") -> None:
+    """Each cell's output is the stored one, and nothing is left behind."""
+    report = nbval(path, engine.address, data_home, docker)
+    assert (report.passed, report.failed) == (len(code_cells(read(path))), 0), report.text
     assert left_over(client) == []
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_twice_in_a_row(path, engine, client, tmp_path):
+    """Each notebook alone, from top to bottom; the second time with what stands in for a docker command."""
+    for docker in ("", "sdk"):
+        assert_as_stored(path, engine, client, tmp_path, docker)
+
+
+@pytest.mark.parametrize("engine", ["rootless", "dockerd"], indirect=True)
+@pytest.mark.parametrize("path", EVERY[::-1], ids=lambda path: path.stem)
+def test_in_reverse_order(path, engine, client, tmp_path):
+    """No lesson needs what an earlier one has left on an engine."""
+    assert_as_stored(path, engine, client, tmp_path)
 
 
 @pytest.fixture
