@@ -26,7 +26,7 @@ def _missing_image(evidence: Evidence, name: str, expected: str, look: str) -> O
     names = [tag.removesuffix(":latest") for tag in tags if tag.startswith(evidence.prefix)]
     odd = next((found for found in names if found not in evidence.cast), None)
     if odd:
-        return not_yet("misnamed", f"an image called {odd}", f"the name {name}, letter by letter", look)
+        return not_yet("misnamed image", f"an image called {odd}", f"the name {name}, letter by letter", look)
     return not_tried(f"no image is called {name}", expected, look)
 
 
@@ -37,7 +37,7 @@ def _not_on_base(evidence: Evidence, image: Image, name: str) -> tuple[str, str]
         return "no image", f"there is no image {BASE}: the lesson's first cells make it"
     below, layers = base.attrs["RootFS"]["Layers"], image.attrs["RootFS"]["Layers"]
     if layers[: len(below)] != below:
-        return "wrong layers", f"{name} does not stand on {BASE}: its lowest layer is another"
+        return "wrong base", f"{name} does not stand on {BASE}: its lowest layer is another"
     return None
 
 

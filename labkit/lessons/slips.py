@@ -49,4 +49,19 @@ SLIPS: dict[str, str] = {
     "wrong answer": "Somebody answers at that name, and says something else than the task wants. Ask it yourself, from "
     "a container on the same network.",
     "repaired": "That is the old container, mended or started again. The task wants another one in its place.",
+    # building
+    "wrong base": "The lowest layers of an image come from the image after FROM. Which one does the task name?",
+    "misnamed image": "Compare the image's name with the task's, letter by letter. An image can have several names: "
+    "there is a call that gives it one more.",
+    "overridden": "What is written after the image's name takes the place of the image's own command. The task wants "
+    "to see the image's.",
+    "wrong output": "It ran, and what it printed is not what the task wants. Its log has it; its image's configuration "
+    "says what was run.",
+    "missing step": "A file that the task names is not in the image. Which step of the recipe should make it, or copy "
+    "it?",
+    "wrong kind of step": "Files of the context come into an image by COPY. The task is about the place of that step.",
+    "wrong order": "Each step after the first miss runs again. Which step misses when the program changes, and what "
+    "stands after it?",
+    "still in the image": "The big file is there, in plain sight. At the end of which step could it be gone?",
+    "left in a layer": "Deleted in a later step is hidden, not gone. The layer of the step that made it holds it still.",
 }

@@ -36,12 +36,30 @@ def kill(client: docker.DockerClient) -> None:
     client.containers.get("victim").kill()
 
 
+def stop(client: docker.DockerClient) -> None:
+    """The victim is deaf to SIGTERM, so that both signals are sent."""
+    client.containers.get("victim").stop(timeout=0)
+
+
 def remove(client: docker.DockerClient) -> None:
     client.containers.get("victim").remove(v=True)
 
 
 def load(client: docker.DockerClient) -> None:
     client.api.import_image_from_data(tar_of({"a": b"1"}), repository="victim")
+
+
+def pull(client: docker.DockerClient) -> None:
+    """From a registry in the engine's own network, in which a rootless one is alone."""
+    with registry(client) as host, contextlib.closing(client.api.pull(f"{host}/victim", tag="v1", stream=True)) as told:
+        assert not [line for line in told if b"error" in line]
+
+
+def build(client: docker.DockerClient) -> None:
+    lines = ["FROM " + IMAGE, "COPY a /a", "RUN echo 1 > /b && sleep 0.1", "VOLUME /data", "CMD echo"]
+    context = tar_of({"Dockerfile": "\n".join(lines).encode(), "a": b"1"})
+    options = {"fileobj": io.BytesIO(context), "custom_context": True, "tag": "victim", "nocache": True, "rm": True}
+    assert b"Successfully tagged" in b"".join(client.api.build(**options))
 
 
 def connect(client: docker.DockerClient) -> None:
@@ -52,8 +70,11 @@ VERBS: dict[str, tuple[list[Callable], Callable]] = {  # what is done in peace, 
     "create": ([], create),
     "start": ([create], start),
     "exit": ([create, start], kill),
+    "stop": ([create, start], stop),
     "remove": ([create], remove),
     "image": ([], load),
+    "pull": ([], pull),
+    "build": ([], build),
     "network": ([], connect),
 }
 POSSIBLE = {  # the states that the victim may be found in; None: it is not there
@@ -63,7 +84,9 @@ POSSIBLE = {  # the states that the victim may be found in; None: it is not ther
     "start: program runs": {"running"},
     "start": {"created"},
     "exit": {"exited"},
+    "stop": {"running", "exited"},
     "remove": {None},
+    "build": {None},
 }
 
 

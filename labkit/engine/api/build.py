@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from aiohttp import web
 
+from labkit.engine import crash
 from labkit.engine.api.image_filters import labels
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import json_response
@@ -47,6 +48,7 @@ async def build(engine: Engine, request: Request) -> web.StreamResponse:
 
     async def work(tell: Tell) -> None:
         async with _unpacked(engine, body_file(request), wanted.dockerfile) as received, _turn:
+            crash.at("build: context unpacked")
             await _build(engine, wanted, bases, received, tell)
 
     return await progress_stream(request, progress.lines(work, request.gone))
@@ -83,9 +85,11 @@ async def _build(engine: Engine, wanted: Options, bases: Bases, received: Contex
     except ApiError:
         await quiet.pass_on(tell)
         raise
+    crash.at("build: image made")
     await tell(stream(f"{image.id}\n" if wanted.quiet else f"Successfully built {short_id(image.id)}\n"))
     for name in wanted.names:
         await in_thread(engine.images.tag, image, name)
+        crash.at("build: image named")
         engine.publish("image", "tag", image.id, {**labels(image), "name": name})
         if not wanted.quiet:
             await tell(stream(f"Successfully tagged {name}\n"))

@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from labkit.engine import crash
 from labkit.engine.build import metadata, run, steps, words
 from labkit.engine.build.arguments import Arguments
 from labkit.engine.build.bases import NOTHING, SCRATCH, Bases
@@ -171,6 +172,7 @@ class Builder:
     async def commit(self, chain: Chain, step: Step, layer: str) -> None:
         """Go on with a new image: the one before, and what is in a container's layer."""
         chain.image = await in_thread(commit, self.engine.images, layer, step, chain.author)
+        crash.at("build: step committed")
         chain.config = step.config
 
     async def keep(self, chain: Chain, config: Config, comment: str) -> None:

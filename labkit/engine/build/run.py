@@ -15,6 +15,7 @@ import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.engine import crash
 from labkit.engine.build.progress import Tell
 from labkit.engine.containers import create, remove, start
 from labkit.engine.containers.record import Container
@@ -60,7 +61,8 @@ async def container(
     engine: Engine, options: Options, tell: Tell, image: Image, asked: Json
 ) -> AsyncIterator[Container]:
     """A container for one step."""
-    made, _ = create.create_on(engine, asked, image)
+    made, _ = create.create_on(engine, asked, image, building=True)
+    crash.at("build: container made")
     unwanted = True
     try:
         await tell(stream(f" ---> Running in {short_id(made.id)}\n"))
@@ -73,6 +75,9 @@ async def container(
         if unwanted:
             await remove.remove(engine, made, force=True, volumes=True)
             await tell(stream(f"Removing intermediate container {short_id(made.id)}\n"))
+        else:
+            made.building = False
+            engine.containers.try_save(made)
 
 
 async def output(engine: Engine, made: Container, tell: Tell) -> int:

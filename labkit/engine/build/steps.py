@@ -14,6 +14,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from labkit.engine import crash
 from labkit.engine.build import bases, copying, metadata, run, sources
 from labkit.engine.build.cache import Step
 from labkit.engine.build.dockerfile import ABSENT, Instruction
@@ -91,6 +92,7 @@ async def _run(build: Builder, chain: Chain, made: Instruction) -> None:
     asked = run.body(chain.image, command, _with_arguments(chain.config, seen), build.options.host)
     async with run.container(build.engine, build.options, build.tell, chain.image, asked) as container:
         code = await run.output(build.engine, container, build.tell)
+        crash.at("build: command ran")
         if code:
             raise run.CommandFailed(command, code)
         await build.commit(chain, step, container.id)
@@ -196,6 +198,7 @@ async def _write(
         async with bases.opened(build.engine, layer) as root:
             owner = await in_thread(_owner, root, flags["chown"]) if "chown" in flags else None
             await in_thread(copying.copy, root, copying.Copy(found, target, owner, mode, unpack=word == "ADD"))
+        crash.at("build: files copied")
         await build.commit(chain, step, layer)
 
 

@@ -38,9 +38,12 @@ def create(engine: Engine, body: Mapping[str, Any], name: str = "") -> tuple[Con
     return create_on(engine, body, image, name)
 
 
-def create_on(engine: Engine, body: Mapping[str, Any], image: Image, name: str = "") -> tuple[Container, list[str]]:
+def create_on(
+    engine: Engine, body: Mapping[str, Any], image: Image, name: str = "", *, building: bool = False
+) -> tuple[Container, list[str]]:
     """As `create`, on an image that was found already; in a build it may be nothing at all (FROM scratch)."""
     container = make(engine, body, image)
+    container.building = building
     warnings = checks.discard(container.host_config)
     container.name = check_name(name) if name else random_name(engine.containers.names())
     engine.containers.check_free(container.name)

@@ -21,7 +21,7 @@ async def erase(engine: Engine, container: Container, *, volumes: bool = False) 
 
     Raises ServerError: it is then `dead`.
     """
-    container.state.status = "removing"
+    container.state.status, container.volumes_too = "removing", volumes
     # from here on a crash is made good by the next start of the engine, which goes on with the removal
     engine.containers.try_save(container)
     crash.at("remove: marked")
@@ -32,10 +32,13 @@ async def erase(engine: Engine, container: Container, *, volumes: bool = False) 
         container.state.status, container.state.error = "dead", str(refused)
         engine.containers.try_save(container)
         raise ServerError(f"cannot remove the files of {container.name}: {refused}") from refused
-    crash.at("remove: folder gone")
-    engine.containers.forget(container)
     if volumes:
         await storage.discard(engine, container)
+    crash.at("remove: volumes gone")
+    # the record last: as long as it is there, the next start of the engine knows what is still to be removed
+    shutil.rmtree(engine.state.container(container.id), ignore_errors=True)
+    crash.at("remove: folder gone")
+    engine.containers.forget(container)
     engine.containers.tell(container, "destroy")
     container.waiters.removed(container.state.exit_code)
 
@@ -48,13 +51,12 @@ def close_attached(container: Container) -> None:
 
 
 async def _discard(engine: Engine, container_id: str) -> None:
-    """Delete what it has on disk. What it wrote may be much: then a thread does it."""
+    """Delete its layer. What it wrote may be much: then a thread does it."""
     if _wrote_nothing(engine, container_id):
         engine.driver.remove(container_id)
     else:
         await asyncio.to_thread(engine.driver.remove, container_id)
     crash.at("remove: layer gone")
-    shutil.rmtree(engine.state.container(container_id), ignore_errors=True)
 
 
 def _wrote_nothing(engine: Engine, container_id: str) -> bool:

@@ -76,6 +76,10 @@ class Container:
     restart_count: int = 0
     stopped_by_user: bool = False
     """Somebody asked for the last stop: then no restart policy brings it back."""
+    building: bool = False
+    """It is a step of a build that is under way: without that build it is of no use to anybody."""
+    volumes_too: bool = False
+    """It is being removed, and its anonymous volumes with it."""
 
     # known to the running engine only
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)

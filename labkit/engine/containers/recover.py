@@ -86,7 +86,9 @@ def _load(engine: Engine) -> None:
 async def _settle(engine: Engine, container: Container, task: dict[str, Any] | None) -> None:
     if container.state.status == "removing":
         with contextlib.suppress(ApiError):
-            await erase(engine, container, volumes=container.auto_remove)
+            await erase(engine, container, volumes=container.volumes_too)
+    elif container.building:
+        await _abandon(engine, container)
     elif task is None:
         _without_task(engine, container)
     elif task["state"] == "running":
@@ -98,6 +100,16 @@ async def _settle(engine: Engine, container: Container, task: dict[str, Any] | N
         _without_task(engine, container)
         with contextlib.suppress(RuntimeFailed):
             await engine.shim.delete(container.id)
+
+
+async def _abandon(engine: Engine, container: Container) -> None:
+    """Remove a step of a build that died with the engine, running or not: nobody waits for it."""
+    if container.state.has_process:
+        kill_orphan(container)
+    await engine.shim.delete(container.id)
+    start.unplug(engine, container)
+    with contextlib.suppress(ApiError):
+        await erase(engine, container, volumes=True)
 
 
 def _runs_on(engine: Engine, container: Container, pid: int) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING
 
+from labkit.engine import crash
 from labkit.engine.containers import health, lifecycle, restarts, start
 from labkit.engine.containers.names import check_name
 from labkit.engine.containers.record import Container
@@ -52,6 +53,7 @@ async def halt(engine: Engine, container: Container, grace: int | None, signum: 
     if await _ends(ended, None if seconds < 0 else seconds):
         return
     await _signal(engine, container, signal.SIGKILL)
+    crash.at("stop: killed")
     if not await _ends(ended, KILL_SECONDS):
         ended.cancel()
         raise ServerError(f"Cannot stop container: {container.name}: it does not end after SIGKILL: is its disk there?")
@@ -72,7 +74,9 @@ async def _signal(engine: Engine, container: Container, signum: int) -> bool:
         if container.state.status == "restarting":
             restarts.give_up(engine, container)
             return False
+        crash.at("stop: asked")
         await send(engine, container, signum)
+        crash.at("stop: signalled")
         if container.state.status == "paused":
             await _thaw(engine, container)
         return container.state.alive

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.engine import crash
 from labkit.engine.errors import NotFound
 from labkit.engine.images import blobs, image, reference
 from labkit.engine.images.reference import Reference
@@ -119,6 +120,7 @@ class _Pull:
         before = self.store.names().get(str(ref))
         await self._image(manifest, ref)
         self.store.digests.remember(name, manifest.config.digest)
+        crash.at("pull: digest noted")
         self.tell({"status": f"Digest: {found.digest}"})
         return before != manifest.config.digest
 
@@ -148,7 +150,9 @@ class _Pull:
         stack = _diff_ids(raw, manifest)
         with self.store.blobs.folder() as folder:
             files = await self._layers(manifest.layers, stack, folder)
+            crash.at("pull: layers unpacked")
             await in_thread(functools.partial(self.store.add, raw, files, ref=name))
+        crash.at("pull: image stored")
         for layer, diff_id in zip(manifest.layers, stack, strict=True):
             if diff_id in files:
                 self.tell(step("Pull complete", layer.digest))
@@ -174,6 +178,7 @@ class _Pull:
         async with slots:
             meter = Meter(self.tell, "Downloading", layer.digest, layer.size)
             await download(self.registry, layer, packed, meter)
+        crash.at("pull: layer downloaded")
         self.tell(step("Verifying Checksum", layer.digest))
         self.tell(step("Download complete", layer.digest))
         self.tell(amount("Extracting", layer.digest, layer.size, layer.size))

@@ -113,8 +113,9 @@ class Volumes:
         return self._by_name[name]
 
     def users(self, name: str) -> list[str]:
-        """The ids of the containers that mount it, running or not."""
-        return [c.id for c in self.engine.containers if any(point.get("name") == name for point in c.mounts)]
+        """The ids of the containers that mount it, running or not, but for those that are being removed with theirs."""
+        there = (c for c in self.engine.containers if not (c.state.status == "removing" and c.volumes_too))
+        return [c.id for c in there if any(point.get("name") == name for point in c.mounts)]
 
     def listed(self, wanted: Mapping[str, Sequence[str]]) -> list[Volume]:
         """Those that pass the filters of `GET /volumes`. Raises BadParameter."""
