@@ -1,7 +1,7 @@
 """For the Dockerfile: print what pyproject.toml requires, so that a change in labkit itself installs nothing anew.
 
 requirements.py PYPROJECT    one requirement a line, as pip reads them
-requirements.py --slim VENV  remove from an environment what no lesson needs: its packages' own tests
+requirements.py --slim VENV  remove from an environment what no lesson needs: packages' own tests, a hub's own pages
 """
 
 import shutil
@@ -21,10 +21,10 @@ def required(pyproject: Path) -> list[str]:
 
 
 def slim(venv: Path) -> None:
-    """Remove what `USELESS` names from the environment's packages."""
-    for packages in venv.glob("lib/python3*/site-packages"):
-        for path in [path for pattern in USELESS for path in packages.glob(pattern)]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    """Remove what `USELESS` names from the environment."""
+    (packages,) = venv.glob("lib/python3*/site-packages")
+    for path in [*venv.glob("share/jupyterhub/static"), *(path for name in USELESS for path in packages.glob(name))]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

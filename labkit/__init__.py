@@ -17,10 +17,12 @@ _HOMES = {
     "Gauges": "labkit.views.gauges",
     "Services": "labkit.views.services",
     "TimeLine": "labkit.views.time_line",
+    "Stacks": "labkit.views.stacks",
     "time_start": "labkit.phases",
     "bar_chart": "labkit.views.charts",
     "Lesson": "labkit.lessons",
     "VM": "labkit.vm",
+    "SecondEngine": "labkit.second_engine",
     "terminal": "labkit.lab_terminal",
     "load_ipython_extension": "labkit.magic",  # `%load_ext labkit`
 }

@@ -17,7 +17,7 @@ import docker
 from docker.errors import DockerException
 from docker.utils import kwargs_from_env
 
-from labkit.errors import BadAddress, EngineUnreachable, NoEngine
+from labkit.errors import BadAddress, EngineNotStarted, EngineUnreachable, NoEngine
 from labkit.owner import Client
 
 if TYPE_CHECKING:
@@ -173,10 +173,25 @@ def _embedded(candidate: Candidate, progress: Callable[[str], None]) -> "tuple[R
     from labkit.microvm import control as machines
 
     if engine is None:
-        engine = machines.start(on_slow=lambda: progress("starting a small virtual machine… "), held=True)
+        engine = _in_machine(refusal, progress)
     machines.hold(engine)
     because = f", as namespaces are refused here: {refusal}" if refusal else ""
     return engine, f" in a small virtual machine ({machines.title(engine)}{because})"
+
+
+def _in_machine(refusal: str, progress: Callable[[str], None]) -> "Running":
+    """The engine in a virtual machine, which is the last resort: where that fails too, nothing is left but to read."""
+    from labkit.microvm import control as machines
+
+    try:
+        return machines.start(on_slow=lambda: progress("starting a small virtual machine… "), held=True)
+    except EngineNotStarted as error:
+        here = f"namespaces are refused here: {refusal}; " if refusal else ""
+        raise NoEngine(
+            "We looked for a way to run containers",
+            f"{here}{error.said}",
+            "ask `labkit doctor` what is missing; until then you can read the lesson with its stored outputs",
+        ) from error
 
 
 def _refusal() -> str:

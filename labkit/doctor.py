@@ -84,7 +84,8 @@ def diagnose() -> Report:
     """Try everything, leave nothing behind. Takes a second or two."""
     trial = run_trial()
     choice, engines = engines_here(os.environ, os.getuid(), trial)
-    return Report(choice, (*engines, *(probe(trial) for probe in PROBES)))
+    worth_asking = [probe for probe in PROBES if trial.works("namespaces") or probe not in OF_CONTAINERS_HERE]
+    return Report(choice, (*engines, *(probe(trial) for probe in worth_asking)))
 
 
 # --- which engine connect() takes ---------------------------------------------------------------------------------
@@ -390,7 +391,10 @@ def machines() -> dict[str, str]:
     return found
 
 
-def virtual_machine(_: Trial) -> Finding:
+READ_ON = "The lessons still open, and can be read with the outputs and pictures that are stored in them."
+
+
+def virtual_machine(trial: Trial) -> Finding:
     from labkit.microvm import kinds
 
     found = machines()
@@ -400,7 +404,10 @@ def virtual_machine(_: Trial) -> Finding:
         return Finding(name, tried, "ok", means)
     why = "; ".join(f"{title}: {obstacle}" for title, obstacle in found.items())
     packages = " ".join(kind.package for kind in kinds.KINDS)
-    return Finding(name, tried, "missing", f"None can be booted. {why}.", f"sudo apt install {packages}")
+    means = f"None can be booted. {why}."
+    if not trial.works("namespaces"):
+        means += f" So labkit can run no container here. {READ_ON}"
+    return Finding(name, tried, "missing", means, f"sudo apt install {packages}")
 
 
 def python(_: Trial) -> Finding:
@@ -411,6 +418,9 @@ def python(_: Trial) -> Finding:
     oldest = ".".join(map(str, OLDEST_PYTHON))
     return Finding(name, tried, "missing", f"{version} is too old.", f"Install Python {oldest} or newer.")
 
+
+# Where namespaces are refused these could only say so once more; in a virtual machine they have other answers.
+OF_CONTAINERS_HERE = (sub_ids, overlay, limits, network, seccomp)
 
 PROBES: tuple[Callable[[Trial], Finding], ...] = (
     namespaces, sub_ids, overlay, limits, network, seccomp, busybox, disk, virtual_machine, python,

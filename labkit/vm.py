@@ -21,6 +21,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -103,6 +104,14 @@ class Result:
     status: int
 
 
+_known: "weakref.WeakSet[VM]" = weakref.WeakSet()
+
+
+def machines() -> list["VM"]:
+    """The virtual machines that this Python has made and not forgotten, in no order; deleted ones too."""
+    return list(_known)
+
+
 class VM:
     """A virtual machine. As a context manager it is deleted at the end; it never outlives this Python."""
 
@@ -119,6 +128,12 @@ class VM:
         self._disks = [_make_disk(self._folder / f"disk{number}") for number in range(disks)]
         self._kept: keeper.Kept | None = None
         self._channel: socket.socket | None = None
+        _known.add(self)
+
+    @property
+    def disks(self) -> int:
+        """How many disks it has."""
+        return len(self._disks)
 
     # --- its life ------------------------------------------------------------------------------------------------
 
@@ -165,7 +180,10 @@ class VM:
         self.delete()
 
     def __repr__(self) -> str:
-        return f"<VM {self.state}: {self.processors} processors, {self.memory} MiB, {len(self._disks)} disks>"
+        counts = [
+            f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((self.processors, "processor"), (self.disks, "disk"))
+        ]
+        return f"<VM {self.state}: {counts[0]}, {self.memory} MiB, {counts[1]}>"
 
     # --- what is in it -------------------------------------------------------------------------------------------
 

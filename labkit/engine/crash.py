@@ -9,6 +9,7 @@ import os
 STEPS = (
     "create: layer made",
     "create: folder made",
+    "create: volumes named",
     "create: volumes made",
     "create: saved",
     "start: addresses reserved",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.runtime import cgroups
+from labkit.runtime.hierarchies import hierarchies
 
 LIMITS: dict[str, dict[str, Any]] = {
     "MemoryLimit": {"memory": {"limit": 1}},
@@ -43,7 +44,7 @@ def limit_warnings() -> list[str]:
 
 def cgroup_version() -> str:
     """2 where nothing of version 1 is mounted; on a hybrid host 1, as that is where the limits are."""
-    return "1" if cgroups.hierarchies().v1 else "2"
+    return "1" if hierarchies().v1 else "2"
 
 
 def os_release() -> dict[str, str]:

@@ -27,6 +27,7 @@ from labkit.engine.errors import EngineError, StateError
 from labkit.engine.networks.outside import Outside
 from labkit.engine.networks.upstream import MakeSocket
 from labkit.engine.state import State, default_run, default_socket, default_state
+from labkit.runtime import hierarchies
 from labkit.runtime.create import RuntimeFailed
 
 log = logging.getLogger("labkit.engine")
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None, make_socket: MakeSocket = make_
     try:
         state = State.at(options.state, default_run(options.state))
         state.lock()
+        hierarchies.settle(live_shim(state))  # the first thing: all that we start shall be in there
         outside = Outside() if os.geteuid() != 0 else None  # before we go, as it is to stay
         ids = enter_namespaces(state)
         sockets = outside.socket if outside else make_socket

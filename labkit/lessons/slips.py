@@ -64,4 +64,39 @@ SLIPS: dict[str, str] = {
     "stands after it?",
     "still in the image": "The big file is there, in plain sight. At the end of which step could it be gone?",
     "left in a layer": "Deleted in a later step is hidden, not gone. The layer of the step that made it holds it still.",
+    # processes
+    "not PID 1": "Something else is the first process, and the app is at most its child. Look at the process tree: who "
+    "stands at the top?",
+    "wrong folder": "The right program in the wrong folder. Each process has a current folder; a child begins in that "
+    "of its parent.",
+    "wrong command": "It runs, and does something else than the task wants. Read the list of its processes.",
+    "zombie": "Somebody must ask for the exit code of each child, also of an adopted one. Does your PID 1 do that?",
+    "two jobs": "Count how often the app runs in the container. One container, one job.",
+    # virtual machines and containers
+    "never stopped": "It is still in its first run. Stop it, and start the same one again.",
+    "wrong hardware": "The virtual hardware is chosen when the machine is made. Ask `vm.hardware()`: what is there, "
+    "and how many of each?",
+    "not booted": "The hardware is there, and switched off. A machine boots when it is started.",
+    "switched off": "It was made, and it does not run any more. A stopped machine can be started again; a deleted one "
+    "is gone.",
+    "another kernel": "What was written down is no boot ID, or one that is drawn anew at each look. Compare the path "
+    "in the lesson, letter by letter.",
+    "too big": "The app is there, and a lot with it. What does its layer hold that the app does not need?",
+    "no alias": "It is on the right network, and does not answer to that name there. A name beside its own is given when "
+    "it is connected: disconnect it first, then connect it again.",
+    "not published": "Its port can be reached from its own networks only. A port is published when the container is "
+    "made: remove it, and make it anew.",
+    "wrong port": "The port before the colon is this machine's, the one behind it the container's. On which port does "
+    "its program listen?",
+    "open to all": "Every machine that can reach this one can reach that port. Name the address of this machine that it "
+    "should be published on.",
+    "not internal": "That network has a way out. Whether it has is settled when the network is made.",
+    "started anew": "That is not the process that was there. The task wants the running container, as it is.",
+    # two engines
+    "not moved": "It is on one engine only. An archive brings it to the other: one call writes it, one reads it.",
+    "wrong engine": "It was made on the wrong side. Which of your two clients did you call?",
+    "another image": "The same name does not make it the same image. Building twice gives two images; an archive gives "
+    "the same one.",
+    "flattened": "Its layers and its configuration are lost. There is a pair of commands for containers' files, and "
+    "another pair for images.",
 }

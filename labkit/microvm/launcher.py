@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         holders = Holders(options.held_by)
         guest = boot.boot(kinds, options.files, _to_log, holders.join, options.share)
     except (EngineNotStarted, StateError, OSError) as error:
-        print(f"the machine cannot start: {error}", file=sys.stderr, flush=True)
+        said = error.said if isinstance(error, EngineNotStarted) else error
+        print(f"the machine cannot start: {said}", file=sys.stderr, flush=True)
         return 1
     try:
         return serve(guest, holders, state, options)

@@ -18,15 +18,7 @@ from typing import Any
 
 from labkit import linux
 from labkit.runtime import devices
-
-
-@dataclass(frozen=True)
-class Hierarchies:
-    """Where this machine's cgroup trees are mounted, and which controllers each has."""
-
-    v2: str | None
-    v2_controllers: frozenset[str]
-    v1: dict[str, str]
+from labkit.runtime.hierarchies import Hierarchies, hand_down, hierarchies, read_file, write_file
 
 
 @dataclass(frozen=True)
@@ -80,21 +72,6 @@ def _or_max(value: int) -> str:
     return "max" if value < 0 else str(value)
 
 
-@lru_cache(maxsize=1)
-def hierarchies() -> Hierarchies:
-    """Find the mounted cgroup trees in /proc/self/mountinfo: proc_pid_mountinfo(5)."""
-    v2, v1 = None, {}
-    with open("/proc/self/mountinfo") as file:
-        for line in file:
-            before, _, after = line.partition(" - ")
-            fstype, _, options = after.split()[:3]
-            if fstype == "cgroup2":
-                v2 = v2 or before.split()[4]
-            elif fstype == "cgroup":
-                v1.update(dict.fromkeys(options.split(","), before.split()[4]))
-    return Hierarchies(v2, frozenset(read_file(f"{v2}/cgroup.controllers").split()) if v2 else frozenset(), v1)
-
-
 def missing(resources: dict[str, Any]) -> list[str]:
     """Which controllers the limits asked for need and this process can't set, e.g. ["memory"]."""
     trees = hierarchies()
@@ -144,10 +121,10 @@ class Cgroup:
             group.fd = os.open(group.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for setting in settings(resources, v2=True):
             if group.unified and setting.controller in trees.v2_controllers:
-                _write(f"{group.unified}/{setting.file}", setting.value)
+                write_file(f"{group.unified}/{setting.file}", setting.value)
         for setting in settings(resources, v2=False):
             if setting.controller not in trees.v2_controllers and group._join_v1(trees, path, setting.controller):
-                _write(f"{group.v1[setting.controller]}/{setting.file}", setting.value)
+                write_file(f"{group.v1[setting.controller]}/{setting.file}", setting.value)
         group._limit_devices(trees, path, resources.get("devices") or [])
         return group
 
@@ -171,7 +148,7 @@ class Cgroup:
                 return
         if self._join_v1(trees, path, "devices"):
             for file, line in devices.v1_lines(rules):
-                _write(f"{self.v1['devices']}/{file}", line)
+                write_file(f"{self.v1['devices']}/{file}", line)
 
     def open_procs(self) -> list[int]:
         """Descriptors of the version 1 files by which a child joins (it writes "0")."""
@@ -185,7 +162,7 @@ class Cgroup:
     def freeze(self, pid: int, frozen: bool) -> None:
         """Pause or resume every process: the freezer, or, where there is none, SIGSTOP to each of `pid`'s namespace."""
         if self.unified and os.path.exists(f"{self.unified}/cgroup.freeze"):
-            _write(f"{self.unified}/cgroup.freeze", str(int(frozen)))
+            write_file(f"{self.unified}/cgroup.freeze", str(int(frozen)))
             wanted = f"frozen {int(frozen)}"
             for _ in range(200):  # the kernel freezes in the background: wait for its word, at most 1 s
                 if wanted in read_file(f"{self.unified}/cgroup.events"):
@@ -250,8 +227,8 @@ def _make(folder: str, controllers: frozenset[str]) -> bool:
         parent = os.path.dirname(folder)
         with suppress(OSError):
             os.mkdir(parent)
-        _hand_down(os.path.dirname(parent), controllers)
-        _hand_down(parent, controllers)
+        hand_down(os.path.dirname(parent), controllers)
+        hand_down(parent, controllers)
         with suppress(OSError):
             os.mkdir(folder)
     except FileExistsError:
@@ -261,35 +238,10 @@ def _make(folder: str, controllers: frozenset[str]) -> bool:
     return os.path.isdir(folder)
 
 
-def _hand_down(folder: str, controllers: frozenset[str]) -> None:
-    for controller in controllers & {"memory", "cpu", "pids", "cpuset", "io"}:
-        with suppress(OSError):  # one that refuses must not take the others with it
-            _write(f"{folder}/cgroup.subtree_control", f"+{controller}")
-
-
 def _inherit_cpuset(folder: str) -> None:
     for file in ("cpuset.cpus", "cpuset.mems"):
         if not read_file(f"{folder}/{file}").strip():
-            _write(f"{folder}/{file}", read_file(f"{os.path.dirname(folder)}/{file}").strip())
-
-
-def _write(path: str, value: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, value.encode())
-    except OSError as refusal:
-        raise OSError(refusal.errno, f"write {value!r} to {path}: {refusal.strerror}") from refusal
-    finally:
-        os.close(fd)
-
-
-def read_file(path: str) -> str:
-    """A small kernel file's text; empty if it is not there."""
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ""
+            write_file(f"{folder}/{file}", read_file(f"{os.path.dirname(folder)}/{file}").strip())
 
 
 def fields(text: str) -> dict[str, str]:

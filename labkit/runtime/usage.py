@@ -6,7 +6,8 @@ A cgroup that has the controller answers first; where there is none, the sum ove
 import os
 from dataclasses import dataclass, field
 
-from labkit.runtime.cgroups import Cgroup, fields, pids_beside, read_file
+from labkit.runtime.cgroups import Cgroup, fields, pids_beside
+from labkit.runtime.hierarchies import read_file
 
 _TICK_USEC = 1_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")

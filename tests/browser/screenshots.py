@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "screenshots"
 NARROW = 500  # pixels, the width of a drawing in a small window
 WINDOW, TALL = {"width": 1280, "height": 900}, {"width": 1280, "height": 1900}  # a view must fit in, to be photographed
-VIEWS = ("stack", "processes", "lifecycle", "walk", "namespaces", "gauges", "services", "timeline")
+VIEWS = ("stack", "processes", "lifecycle", "walk", "namespaces", "gauges", "services", "timeline", "stacks")
 # how a notebook's name begins -> (what its last cell holds, how the names of what it makes begin)
 ENDS = {"gallery": ("tidy()", "gallery-")}
 

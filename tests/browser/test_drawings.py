@@ -202,6 +202,44 @@ def test_a_short_start_can_be_seen_on_its_own_scale(browser: Any) -> None:
         assert view.sent() == [{"kind": "again"}]
 
 
+def test_the_stacks_grow_step_by_step(browser: Any) -> None:
+    with bare.drawn(browser, "stacks", PICTURES["stacks"][0]) as view:
+        shown = view.page.locator(".lk-level:not(.lk-unseen)")
+        assert shown.count() == 10, "five blocks in each stack"
+        view.page.get_by_role("button", name="One step on").click()
+        assert shown.count() == 2, "the hardware of each"
+        view.page.get_by_role("button", name="One step on").click()
+        assert "hypervisor boots and claims" in view.page.locator(".lk-step").first.inner_text()
+        view.page.locator(".lk-block").first.focus()
+        view.page.keyboard.press("ArrowUp")
+        view.page.keyboard.press("Enter")
+        assert "one for all" in view.page.locator(".lk-details").inner_text()
+        for _ in range(2):
+            view.page.keyboard.press("Escape")
+        assert shown.count() == 10 and view.page.locator(".lk-details").is_hidden()
+
+
+def test_only_what_is_not_shared_is_there_again(browser: Any) -> None:
+    with bare.drawn(browser, "stacks", PICTURES["stacks"][0]) as view:
+        assert view.page.locator(".lk-twin").all_inner_texts() == [
+            *("virtual hardware", "guest operating system", "app"),
+            *("virtual operating system", "app"),
+        ]
+        view.page.get_by_role("button", name="1 of each").click()
+        assert view.page.locator(".lk-twin").count() == 0
+        view.page.keyboard.press("Tab")
+        view.page.keyboard.press("Tab")
+        view.page.keyboard.press("Enter")
+        assert view.page.locator(".lk-twin").count() == 10, "three of each: two more"
+
+
+def test_the_stacks_say_when_the_container_has_ended(browser: Any) -> None:
+    first, ended = PICTURES["stacks"]
+    with bare.drawn(browser, "stacks", first) as view:
+        view.show(ended)
+        assert "one is exited (137)" in view.page.locator(".lk > .lk-voice").inner_text()
+
+
 # --- quick --------------------------------------------------------------------------------------------
 
 FRAME = 1000 / 60  # milliseconds

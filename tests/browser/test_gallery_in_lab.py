@@ -19,7 +19,7 @@ from tests.browser import lab
 GALLERY = Path(__file__).parents[2] / "notebooks" / "extra" / "gallery.ipynb"
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("engine", ["dockerd", "embedded"], indirect=True)]
 SOON = 10_000  # milliseconds: an event, a look at the engine, a message to the browser
-VIEWS = ("lifecycle", "walk", "namespaces", "gauges", "services", "timeline")
+VIEWS = ("lifecycle", "walk", "namespaces", "gauges", "services", "timeline", "stacks")
 SERVE = ["sh", "-c", "while true; do echo ok | nc -l -p 8000; done"]
 
 
@@ -113,6 +113,17 @@ def test_the_time_line_measures_a_real_start(gallery: lab.Notebook, client: dock
     filters = {"event": "destroy", "label": "labkit=course"}
     told = list(client.events(since=began, until=int(time.time()) + 1, filters=filters, decode=True))
     assert told, "the engine has made and removed a container for it"
+
+
+def test_the_stacks_follow(gallery: lab.Notebook, client: docker.DockerClient) -> None:
+    view, one = gallery.view("stacks"), client.containers.get("gallery-one")
+    container = view.locator("[data-model=container]")
+    assert "sleep 600" in container.inner_text()
+    assert str(client.info()["KernelVersion"]) in container.inner_text()
+    one.pause()
+    shows(container.locator(".lk-status"), "paused")
+    one.unpause()
+    shows(container.locator(".lk-status"), "running")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -5,12 +5,17 @@ must give the same answer, everything that is there must be usable and removable
 """
 
 import contextlib
+import io
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import docker
 import pytest
 import requests
+import urllib3
 
+from labkit import magic
 from labkit.engine import crash
 from tests import engines
 from tests.backends import not_for_this_engine
@@ -18,9 +23,10 @@ from tests.contract.helpers import eventually, tar_of
 from tests.engines import Engine
 from tests.faults import traces
 from tests.faults.conftest import IMAGE, SOAK, kill_api, remove_all
+from tests.faults.registries import registry
 
 FOREVER = ["sleep", "600"]
-CUT_OFF = (requests.exceptions.ConnectionError, docker.errors.APIError)
+CUT_OFF = (requests.exceptions.RequestException, urllib3.exceptions.ProtocolError, docker.errors.APIError)
 """What a client sees of an engine that dies under its request: no answer, or half of one."""
 
 
@@ -51,7 +57,11 @@ def load(client: docker.DockerClient) -> None:
 
 def pull(client: docker.DockerClient) -> None:
     """From a registry in the engine's own network, in which a rootless one is alone."""
-    with registry(client) as host, contextlib.closing(client.api.pull(f"{host}/victim", tag="v1", stream=True)) as told:
+    address = Path(magic.address(client).removeprefix("unix://"))
+    with (
+        registry(engines.listener(address, socket.SOCK_STREAM)) as host,
+        contextlib.closing(client.api.pull(f"{host}/victim", tag="v1", stream=True)) as told,
+    ):
         assert not [line for line in told if b"error" in line]
 
 
@@ -139,6 +149,8 @@ def test_a_crash_at(step, engine, account, dying):
     assert answer(engine) == first, "a second start must change nothing"
     possible = POSSIBLE.get(step) or POSSIBLE.get(step.split(":")[0])
     assert possible is None or first["containers"].get("victim") in possible
+    assert set(first["containers"]) <= {"victim"}, "a step of a build goes with its build"
+    assert first["volumes"] == len(first["containers"]), "the victim has one, and it goes with it"
     everything_works(engine)
     tidy(engine)
     nothing_left(engine, before)
@@ -171,11 +183,11 @@ def everything_works(engine: Engine) -> None:
 
 def tidy(engine: Engine) -> None:
     with contextlib.closing(engine.client()) as client:
-        client.images.remove("victim", force=True)
-        client.images.prune()  # an import that was never acknowledged may be there without its name
+        for tag in [tag for image in client.images.list() for tag in image.tags if "victim" in tag]:
+            client.images.remove(tag, force=True)
+        client.images.prune()  # an image that was never acknowledged may be there without its name
         for network in client.networks.list(names=["victim"]):
             network.remove()
-        client.volumes.prune(filters={"all": True})  # a volume may outlive its container's crash, but not a prune
         assert client.containers.run(IMAGE, ["echo", "still here"], remove=True) == b"still here\n"
 
 

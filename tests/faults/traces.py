@@ -18,7 +18,7 @@ from tests.engines import Engine
 
 NAMESPACES = ("mnt", "net", "pid", "ipc", "uts", "user", "cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
-CHANGING = {"engine.json", "shim.log", "engine.log", "lock"}  # files whose being there says nothing
+CHANGING = {"engine.json", "shim.log", "engine.log", "lock", "digests.json"}  # files whose being there says nothing
 SECONDS = 10  # how long an engine may take to tidy up
 
 Picture = dict[str, Any]

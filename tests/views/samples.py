@@ -8,7 +8,18 @@ from labkit.phases import Phase, Start
 from labkit.provenance import Origin, Step
 from labkit.topology import Connection, Service, succeed
 from labkit.usage import Limits, Usage
-from labkit.views import gauges, layer_stack, life_cycle, namespaces, overlay_walk, process_tree, services, time_line
+from labkit.views import (
+    base,
+    gauges,
+    layer_stack,
+    life_cycle,
+    namespaces,
+    overlay_walk,
+    process_tree,
+    services,
+    stacks,
+    time_line,
+)
 from tests.views.pictures import ALONE, BASE, ENDED, FAMILY, FIXED, GONE, HOST, ONE, THREE, TWO, state
 
 Picture = dict[str, Any]
@@ -70,6 +81,31 @@ REQUESTS = {name: asked(12, 0) for name in FOUR} | {"auth": asked(10, 2, "failed
 CONTAINER = Start("container", (Phase("create", 0.041), Phase("start", 0.237), Phase("first output", 0.012)))
 MACHINE = Start("VM", (Phase("kernel", 1.21), Phase("init", 0.62), Phase("first output", 0.18)))
 
+# --- a virtual machine beside a container -------------------------------------------------------------
+
+MACHINE_FACTS = stacks.Facts(
+    "VM",
+    "running",
+    {
+        "hardware": ["2 processors", "8.33 GB of memory"],
+        "hypervisor": ["QEMU, by emulation"],
+        "virtual hardware": ["1 virtual processor", "134 MB of virtual memory"],
+        "guest operating system": ["kernel 14.2 MB", "booted in 3.4 s", "51 processes before any app"],
+    },
+)
+CONTAINER_FACTS = stacks.Facts(
+    "one",
+    "running",
+    {
+        "hardware": ["2 processors", "8.33 GB of memory"],
+        "operating system": ["Linux 6.1.0"],
+        "container engine": ["labkit 0.1.0"],
+        "virtual operating system": ["image 1.98 MB, shared", "own layer 0 B", "1 process"],
+        "app": ["sleep 600"],
+    },
+)
+ENDED_FACTS = stacks.Facts("one", "exited (137)", {**CONTAINER_FACTS.figures, "app": []})
+
 # --- all of them --------------------------------------------------------------------------------------
 
 STACK = observe.Stack((BASE, FIXED), (ONE, TWO, THREE, GONE), "/etc/motd", {"sha256:i1": Origin("image", 1)})
@@ -101,6 +137,10 @@ PICTURES: dict[str, list[Picture]] = {
         services.picture_of(FOUR, ["shop"], CALLS, REQUESTS),
         services.picture_of(DOWN, ["shop"], CALLS, REQUESTS),
         services.picture_of(REPLACED, ["shop"], CALLS),
+    ],
+    "stacks": [
+        stacks.picture_of(MACHINE_FACTS, CONTAINER_FACTS, [base.command("client.info()", "docker info")]),
+        stacks.picture_of(None, ENDED_FACTS),
     ],
     "time_line": [time_line.picture_of([CONTAINER, MACHINE], again=True)],
 }

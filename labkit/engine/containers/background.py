@@ -21,6 +21,8 @@ def background(work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]
     task = asyncio.get_running_loop().create_task(_logged(work, what))
     _running.add(task)
     task.add_done_callback(_running.discard)
+    # a task cancelled before its first step has never begun the work, and nobody else would close it
+    task.add_done_callback(lambda _: work.close())
     return task
 
 

@@ -126,7 +126,7 @@ def _store(engine: Engine, container: Container, image: Image) -> None:
         crash.at("create: layer made")
         os.mkdir(folder, 0o700)
         crash.at("create: folder made")
-        storage.make_volumes(engine, container)
+        _make_volumes(engine, container)
         crash.at("create: volumes made")
         engine.containers.save(container)
         crash.at("create: saved")
@@ -139,3 +139,13 @@ def _store(engine: Engine, container: Container, image: Image) -> None:
             "free some space (labkit clean), or give the engine another state folder"
         ) from refused
     engine.containers.add(container)
+
+
+def _make_volumes(engine: Engine, container: Container) -> None:
+    """Those that nobody named are written down first, as something to be removed: so it is, if we die in between."""
+    if storage.name_volumes(container):
+        container.state.status, container.volumes_too = "removing", True
+        engine.containers.save(container)
+        crash.at("create: volumes named")
+    storage.make_volumes(engine, container)
+    container.state.status, container.volumes_too = "created", False

@@ -28,12 +28,12 @@ async def erase(engine: Engine, container: Container, *, volumes: bool = False) 
     close_attached(container)
     try:
         await _discard(engine, container.id)
+        if volumes:
+            await storage.discard(engine, container)
     except OSError as refused:
         container.state.status, container.state.error = "dead", str(refused)
         engine.containers.try_save(container)
         raise ServerError(f"cannot remove the files of {container.name}: {refused}") from refused
-    if volumes:
-        await storage.discard(engine, container)
     crash.at("remove: volumes gone")
     # the record last: as long as it is there, the next start of the engine knows what is still to be removed
     shutil.rmtree(engine.state.container(container.id), ignore_errors=True)

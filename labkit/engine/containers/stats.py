@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.engine.containers import timestamps
 from labkit.engine.containers.record import Container
-from labkit.runtime.cgroups import Cgroup, fields, read_file
+from labkit.runtime.cgroups import Cgroup, fields
+from labkit.runtime.hierarchies import read_file
 from labkit.runtime.usage import Usage, usage
 
 if TYPE_CHECKING:

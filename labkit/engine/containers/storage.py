@@ -23,6 +23,7 @@ from labkit.engine.containers.record import Container
 from labkit.engine.errors import ApiError, BadParameter, ServerError
 from labkit.engine.images import beneath
 from labkit.engine.images.copying import copy_content
+from labkit.engine.volumes.store import new_name
 
 if TYPE_CHECKING:
     from labkit.engine.engine import Engine
@@ -81,6 +82,14 @@ def _refuse_twice(asked: Iterable[MountPoint], tmpfs: set[str]) -> None:
 # --- make --------------------------------------------------------------------------------------------------------
 
 
+def name_volumes(container: Container) -> bool:
+    """Choose the names of the anonymous volumes that are to be made; are there any?"""
+    new = [n for n, point in enumerate(mounts.of(container.mounts)) if point.type == "volume" and not point.name]
+    for number in new:
+        container.mounts[number]["name"] = new_name()
+    return bool(new)
+
+
 def make_volumes(engine: Engine, container: Container) -> None:
     """Make the volumes that are not there yet, and note where they lie. Raises OSError: some are then made."""
     for number, point in enumerate(mounts.of(container.mounts)):
@@ -90,7 +99,8 @@ def make_volumes(engine: Engine, container: Container) -> None:
 def _made(engine: Engine, point: MountPoint) -> MountPoint:
     if point.type != "volume" or point.source:
         return point
-    volume = engine.volumes.create(point.name, point.driver, point.driver_options, point.labels)
+    wanted = (point.name, point.driver, point.driver_options, point.labels)
+    volume = engine.volumes.create(*wanted, anonymous=not point.named)
     return replace(point, name=volume.name, source=volume.source)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from labkit.engine.containers import lifecycle, ps
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import ServerError
-from labkit.runtime.cgroups import Cgroup, pids_beside, read_file
+from labkit.runtime.cgroups import Cgroup, pids_beside
+from labkit.runtime.hierarchies import read_file
 
 Json = dict[str, Any]
 

@@ -129,13 +129,17 @@ class Volumes:
         driver: str = "",
         options: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        *,
+        anonymous: bool = False,
     ) -> Volume:
         """A volume of this name: the one that is there, or a new one; without a name an anonymous one.
 
+        `anonymous`: the name is one that nobody chose.
+
         Raises BadParameter, NotFound (no such driver), NotImplemented_.
         """
-        if not name:
-            name, labels = secrets.token_hex(32), {**(labels or {}), ANONYMOUS: ""}
+        if anonymous or not name:
+            name, labels = name or new_name(), {**(labels or {}), ANONYMOUS: ""}
         self.check(name, driver, options)
         if name in self._by_name:
             return self._by_name[name]
@@ -147,7 +151,7 @@ class Volumes:
 
     def check(self, name: str, driver: str = "", options: Mapping[str, str] | None = None) -> None:
         """Whether there can be such a volume; one without a name can. Raises as `create` does."""
-        name = name or secrets.token_hex(32)
+        name = name or new_name()
         if driver not in ("", DRIVER):
             raise NotFound(f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
         check_name(name)
@@ -209,6 +213,11 @@ class Volumes:
             }
             for volume in self
         ]
+
+
+def new_name() -> str:
+    """A name for a volume that nobody named."""
+    return secrets.token_hex(32)
 
 
 def check_name(name: str) -> None:

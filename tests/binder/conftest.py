@@ -1,0 +1,56 @@
+"""The image, built once for all tests here, and what strict nbval needs beside it."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from labkit.microvm.kinds import KINDS
+from tests import engines
+from tests.binder import build
+
+SECONDS = 1800
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[docker.DockerClient]:
+    """A client of the dockerd here."""
+    engine = engines.dockerd()
+    with contextlib.closing(docker.DockerClient(engine.address, timeout=SECONDS)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def source() -> build.Source:
+    """The working tree as the tests found it."""
+    return build.Source.now()
+
+
+@pytest.fixture(scope="session")
+def image(docker_client: docker.DockerClient, source: build.Source) -> str:
+    """The id of the image that is tested."""
+    build.base(docker_client)
+    return build.image(docker_client, source)
+
+
+@pytest.fixture(scope="session")
+def packages(docker_client: docker.DockerClient, source: build.Source, image: str) -> Iterator[Path]:
+    """A folder with the packages that the tests bring along."""
+    with tempfile.TemporaryDirectory(prefix="labkit-packages-") as folder:
+        build.packages(docker_client, source, Path(folder))
+        yield Path(folder)
+
+
+@pytest.fixture(params=[kind.name for kind in KINDS])
+def machine(request: pytest.FixtureRequest) -> str:
+    """Each kind of virtual machine by its name."""
+    return str(request.param)
