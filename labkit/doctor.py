@@ -325,9 +325,14 @@ def limits(trial: Trial) -> Finding:
     refused = [word for word, field in LIMITS.items() if not possible.get(field)]
     if not refused:
         return Finding(name, tried, "ok", "Limits of memory, CPU and processes can be set.")
-    means = f"Limits that can't be set: {', '.join(refused)}. The lesson on limits then needs Docker."
+    means = (
+        f"Limits that can't be set: {', '.join(refused)}. A container may take as much as you may yourself; the lesson "
+        "on limits then needs Docker."
+    )
     if os.geteuid() == 0:
         mend = "Mount the cgroup file systems writable; in a container: start that one with `--privileged`."
+    elif trial.facts.get("cgroup") == "2" and shutil.which("systemd-run"):  # systemd gives a part of the tree to you
+        mend = "systemd-run --user --scope -p Delegate=yes labkit engine start"
     else:
         mend = "sudo apt install docker.io && sudo usermod -aG docker $USER"
     return Finding(name, tried, "limited", means, mend)

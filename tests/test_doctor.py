@@ -50,6 +50,16 @@ def test_limits_that_cannot_be_set_are_named() -> None:
     assert "memory" in finding.means and "pids" not in finding.means
 
 
+@pytest.mark.parametrize(("version", "mend"), [("1", "apt install docker.io"), ("2", "Delegate=yes")])
+def test_what_mends_missing_limits_depends_on_the_control_groups(
+    version: str, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
+    finding = doctor.limits(Trial({}, {"limits": {}, "cgroup": version}))
+    assert mend in finding.mend
+
+
 def test_one_user_id_is_a_limitation_for_an_ordinary_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     finding = doctor.sub_ids(Trial(ALL_WELL.errors, {"ids": 1}))

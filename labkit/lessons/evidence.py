@@ -10,6 +10,7 @@ import re
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -116,10 +117,30 @@ class Evidence:
             for event in self._events()
         )
 
+    def signals(self, name: str) -> list[int]:
+        """The signals that the engine has sent to a container of that name since the lesson began, in order."""
+        attributes = (event["Actor"]["Attributes"] for event in self._events() if event.get("Action") == "kill")
+        return [int(told["signal"]) for told in attributes if told.get("name") == name]
+
+    def written_at(self, container: Container, path: str) -> float | None:
+        """When a file was last written: seconds since 1970, by the engine's clock. Works on a stopped container too."""
+        try:
+            chunks, about = container.get_archive(path)
+        except NotFound:
+            return None
+        for _ in chunks:
+            pass  # read to the end, or the connection is lost
+        return moment(about["mtime"])
+
     def _events(self) -> Iterable[dict[str, Any]]:
         # The API takes seconds with a fraction, which the SDK passes on as text. `until` now ends the stream.
         window: Any = {"since": f"{self.since:.6f}", "until": f"{time.time():.6f}"}
         return self.client.events(filters={"type": "container"}, decode=True, **window)
+
+
+def moment(text: str) -> float:
+    """A time as the API writes it (RFC 3339, nanoseconds), in seconds since 1970; negative for "never", year 1."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def is_from(container: Container, image: Image) -> bool:

@@ -27,6 +27,12 @@ SLIPS: dict[str, str] = {
     "never ran": "It was made and removed without a start in between. The task wants to see it run.",
     "wrong code": "A container ends with the exit code of its main process. Which command ends with a code that you "
     "choose?",
+    "not restarted": "It is stopped, with its files. A stopped container can be started again; no new one is needed.",
+    "too fresh": "The file is younger than the container's last stop. Which comes first in the task: the file or the "
+    "stop?",
+    "not asked": "It ended, and nobody had asked it to. A stop sends a signal first, and that is what the task is about.",
+    "killed": "The grace period ran out, and SIGKILL came. The main process needs a plan for the stop signal. Has it "
+    "made one, and is it really process 1?",
     # images
     "wrong image": "A container keeps the image that it was made from. Remove it, and make it anew from the one that "
     "the task names.",
@@ -82,14 +88,14 @@ SLIPS: dict[str, str] = {
     "another kernel": "What was written down is no boot ID, or one that is drawn anew at each look. Compare the path "
     "in the lesson, letter by letter.",
     "too big": "The app is there, and a lot with it. What does its layer hold that the app does not need?",
-    "no alias": "It is on the right network, and does not answer to that name there. A name beside its own is given when "
-    "it is connected: disconnect it first, then connect it again.",
+    "no alias": "It is on the right network, and does not answer to that name there. A name beside its own is given "
+    "when it is connected: disconnect it first, then connect it again.",
     "not published": "Its port can be reached from its own networks only. A port is published when the container is "
     "made: remove it, and make it anew.",
     "wrong port": "The port before the colon is this machine's, the one behind it the container's. On which port does "
     "its program listen?",
-    "open to all": "Every machine that can reach this one can reach that port. Name the address of this machine that it "
-    "should be published on.",
+    "open to all": "Every machine that can reach this one can reach that port. Name the address of this machine that "
+    "it should be published on.",
     "not internal": "That network has a way out. Whether it has is settled when the network is made.",
     "started anew": "That is not the process that was there. The task wants the running container, as it is.",
     # two engines

@@ -21,8 +21,9 @@ from tests.backends import program
 
 ROOT = Path(__file__).parents[2]
 BASE, IMAGE, TOOLS = "labkit-test/debian:bookworm", "labkit-test/binder:latest", "labkit-test/binder-tools:latest"
-SUITE, MIRROR = "bookworm", os.environ.get("LABKIT_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+SUITE = "bookworm"
 CERTIFICATES = Path("/usr/local/share/ca-certificates")  # what this site has added to the distribution's
+MIRROR = os.environ.get("LABKIT_DEBIAN_MIRROR", "").split()  # else where debootstrap looks by itself
 WAIT_SECONDS = 1200
 TEST_PACKAGES = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "nbval", "coverage")
 
@@ -34,7 +35,7 @@ def base(client: docker.DockerClient) -> None:
         return
     debootstrap = program("debootstrap", "binder", "apt install debootstrap, and be root")
     with tempfile.TemporaryDirectory(prefix="labkit-debian-") as folder:
-        command = [debootstrap, "--variant=minbase", SUITE, folder, MIRROR]
+        command = [debootstrap, "--variant=minbase", SUITE, folder, *MIRROR]
         subprocess.run(command, check=True, timeout=WAIT_SECONDS, stdout=subprocess.DEVNULL)
         for cache in ("var/cache/apt/archives", "var/lib/apt/lists"):
             shutil.rmtree(Path(folder, cache))
@@ -76,7 +77,7 @@ def kept(dockerignore: Path) -> list[str]:
 
 def _worth_sending(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """The member without owner and time, which would only spoil dockerd's cache; None for what a run left behind."""
-    if {"__pycache__", ".ipynb_checkpoints"} & set(member.name.split("/")):
+    if {"__pycache__", ".ipynb_checkpoints", ".mypy_cache"} & set(member.name.split("/")):
         return None
     member.uid = member.gid = member.mtime = 0
     return member

@@ -14,7 +14,8 @@ SESSION = """
 import time, labkit
 client = labkit.connect()
 labkit.base_image(client)
-web = [client.containers.run("labkit/base", ["sleep", "1000"], detach=True, labels={"labkit": "course"}) for _ in range(4)]
+for _ in range(4):
+    client.containers.run("labkit/base", ["sleep", "1000"], detach=True)
 print(client.containers.run("labkit/base", ["echo", "it", "works"], remove=True).decode(), flush=True)
 """
 

@@ -103,16 +103,16 @@ def _tidy(output: Notebook) -> Notebook:
     return output
 
 
-def store(notebook: Notebook, path: Path) -> None:
-    """Write the notebook, always in the same way. (nbformat splits texts into lines, for readable diffs.)"""
+def as_text(notebook: Notebook) -> str:
+    """The notebook's file, always written in the same way. (nbformat splits texts into lines, for readable diffs.)"""
     text = nbformat.writes(notebook, version=4)  # type: ignore[no-untyped-call]
-    path.write_text(json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+    return json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str]) -> None:
     """Execute and store the notebooks that are named, or all."""
     for path in [Path(argument) for argument in arguments] or [*paths(), *extras()]:
-        store(execute(path), path)
+        path.write_text(as_text(execute(path)), "utf-8")
         print(f"{path.name}: executed and stored")
 
 

@@ -1,5 +1,5 @@
-"""Gather what the lessons say of themselves: `python -m tests.notebooks.gather` writes notebooks/glossary.md and the
-table in notebooks/README.md.
+"""Gather what the lessons say of themselves: `python -m tests.notebooks.gather` writes the glossary and the tables of
+lessons in notebooks/README.md, in the README and in lesson 00.
 
 Each lesson defines its new terms under "## Words" and says its time, claims and prerequisites at its beginning; so the
 pages can't differ from the lessons. A test fails when they do (test_gather.py).
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.notebooks.execute import NOTEBOOKS, paths, read
+from tests.notebooks.execute import NOTEBOOKS, as_text, paths, read
 
-GLOSSARY, INDEX = NOTEBOOKS / "glossary.md", NOTEBOOKS / "README.md"
+GLOSSARY, INDEX, START = NOTEBOOKS / "glossary.md", NOTEBOOKS / "README.md", NOTEBOOKS / "00_start_here.ipynb"
+README = NOTEBOOKS.parent / "README.md"
 BEGIN, END = "<!-- gathered from the lessons: begin -->", "<!-- end -->"
 WORD = re.compile(r"^- \*\*(.+?)\*\*: (.+)$", re.MULTILINE)
 
@@ -69,29 +70,62 @@ def glossary() -> str:
     return "\n".join([HEADER, *lines]) + "\n"
 
 
-def table() -> str:
-    """A row a lesson: number, title, minutes, claims, question."""
+def _question(lesson: Facts) -> str:
+    return lesson.question[0].upper() + lesson.question[1:]
+
+
+def index_table() -> str:
+    """A row a lesson: number, title, minutes, claims, what must come before it, question."""
     rows = ["| | Lesson | Minutes | Claims | Before it | The question |", "|---|---|---|---|---|---|"]
     for lesson in map(facts, paths()):
         claims, before = ", ".join(lesson.claims) or "–", ", ".join(lesson.before) or "–"
         link = f"[{lesson.title}]({lesson.path.name})"
-        question = lesson.question[0].upper() + lesson.question[1:]
-        rows.append(f"| {lesson.number} | {link} | {lesson.minutes} | {claims} | {before} | {question} |")
+        rows.append(f"| {lesson.number} | {link} | {lesson.minutes} | {claims} | {before} | {_question(lesson)} |")
     return "\n".join(rows)
 
 
-def index() -> str:
-    """The index page with a fresh table between its two marks."""
-    before, rest = INDEX.read_text("utf-8").split(BEGIN)
+def readme_table() -> str:
+    """The same, shorter, as seen from the folder above."""
+    rows = ["| lesson | the question |", "|---|---|"]
+    for lesson in map(facts, paths()):
+        rows.append(f"| [{lesson.number} {lesson.title}](notebooks/{lesson.path.name}) | {_question(lesson)} |")
+    return "\n".join(rows)
+
+
+def start_table() -> str:
+    """The same for lesson 00, which does not link to itself."""
+    rows = ["| | Lesson | Minutes | The question |", "|---|---|---|---|"]
+    for lesson in map(facts, paths()):
+        title = f"[{lesson.title}]({lesson.path.name})" if lesson.number != "00" else lesson.title
+        rows.append(f"| {lesson.number} | {title} | {lesson.minutes} | {_question(lesson)} |")
+    return "\n".join(rows)
+
+
+def filled(text: str, table: str) -> str:
+    """The text with a fresh table between its two marks."""
+    before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is gathered, as it should read."""
+    start = read(START)
+    cell = next(cell for cell in start.cells if BEGIN in cell.source)
+    cell.source = filled(cell.source, start_table())
+    return {
+        GLOSSARY: glossary(),
+        INDEX: filled(INDEX.read_text("utf-8"), index_table()),
+        README: filled(README.read_text("utf-8"), readme_table()),
+        START: as_text(start),
+    }
 
 
 def main() -> None:
-    """Write both pages."""
-    GLOSSARY.write_text(glossary(), "utf-8")
-    INDEX.write_text(index(), "utf-8")
-    print(f"written: {GLOSSARY.name}, {INDEX.name}")
+    """Write the pages."""
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
+        print(f"written: {path.name}")
 
 
 if __name__ == "__main__":

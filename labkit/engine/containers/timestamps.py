@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import re
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 
 from labkit.engine.errors import BadParameter
 
@@ -36,10 +35,8 @@ def parse(text: str) -> float:
     if match is None:
         raise ValueError(f"not a time in RFC 3339: {text!r}")
     day, fraction, zone = match.groups()
-    if zone == "Z":
-        seconds = calendar.timegm(time.strptime(day, "%Y-%m-%dT%H:%M:%S"))
-    else:
-        seconds = int(datetime.fromisoformat(day + zone).astimezone(UTC).timestamp())
+    # not time.strptime: a list of 500 containers asks for 1,500 times, and fromisoformat is ten times as quick
+    seconds = int(datetime.fromisoformat(day + ("+00:00" if zone == "Z" else zone)).timestamp())
     return seconds + int((fraction or "").ljust(9, "0")) / SECOND
 
 
