@@ -23,10 +23,10 @@ endif
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test soak lint prose bench notebooks site screenshots clean
+.PHONY: help lab test test-binder soak lint prose bench notebooks site screenshots clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name what; do \
+	@sed -n 's/^\([a-z-]*\):.*## /make \1|/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name what; do \
 		printf '%-18s %s\n' "$$name" "$$what"; done
 
 lab: $(VENV)/.lab  ## install what is missing and open the first lesson in JupyterLab
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev  ## formatting, usual mistakes, types
 
 prose: $(VENV)/.dev  ## how each lesson reads: spelling, links, length of sentences
 	$(BIN)/python -m tests.prose
+
+test-binder: $(VENV)/.dev  ## build the image for Binder, and run every lesson in its sandbox: needs root and dockerd
+	PATH="$(CURDIR)/$(BIN):$$PATH" BINDER=1 $(BIN)/python -m pytest -rsfE tests/binder $(PYTEST_FLAGS)
 
 bench: $(VENV)/.dev  ## time the embedded engine against dockerd
 	$(BIN)/python -m tests.bench

@@ -22,6 +22,7 @@ _HOMES = {
     "bar_chart": "labkit.views.charts",
     "Lesson": "labkit.lessons",
     "VM": "labkit.vm",
+    "Child": "labkit.child",
     "SecondEngine": "labkit.second_engine",
     "terminal": "labkit.lab_terminal",
     "load_ipython_extension": "labkit.magic",  # `%load_ext labkit`

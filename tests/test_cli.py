@@ -34,7 +34,8 @@ import json, os, socket, sys, time
 state, path, pid, started = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 server = socket.socket(socket.AF_UNIX)
 server.bind(path)
-facts = {"pid": pid or os.getpid(), "socket": path, "started": started or time.time()}
+uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
+facts = {"pid": pid or os.getpid(), "socket": path, "started": time.time(), "uptime": started or uptime}
 with open(state + "/engine.json", "w") as file:
     json.dump(facts, file)
 server.listen()
@@ -154,8 +155,16 @@ def test_a_pid_that_does_not_listen_is_never_believed(state: Path) -> None:
 
 def test_a_pid_that_is_younger_than_its_engine_is_never_believed(state: Path) -> None:
     """After a crash the pid came to somebody else, who even listens on that socket now."""
-    with toy_engine(state, started=time.time() - 3600):
+    with toy_engine(state, started=time.clock_gettime(time.CLOCK_BOOTTIME) - 3600):
         assert control.find(state) is None
+
+
+def test_an_engine_is_found_though_the_clock_was_set(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    with toy_engine(state):
+        for jump in (-86400, 86400):
+            monkeypatch.setattr(time, "time", lambda jump=jump: now + jump)
+            assert control.find(state) is not None
 
 
 def test_a_process_that_ended_meanwhile_is_left_alone(state: Path) -> None:
@@ -180,7 +189,7 @@ def test_an_engine_that_will_not_end_is_told(state: Path, monkeypatch: pytest.Mo
 
 def test_processes_know_when_they_were_born() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        assert abs(control.born(process.pid) - time.time()) < 5
+        assert abs(control.born(process.pid) - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
         process.kill()
 
 

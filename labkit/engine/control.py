@@ -65,7 +65,7 @@ def find(state: Path | None = None) -> Running | None:
         raise EngineError(f"We read the facts of the engine in {state}", str(error)) from error
     path = Path(facts.get("socket") or default_socket())
     pid = listener(path)
-    if pid is None or pid != facts.get("pid") or born(pid) > facts.get("started", 0.0) + 1:
+    if pid is None or pid != facts.get("pid") or born(pid) > facts.get("uptime", float("inf")) + 1:
         return None
     return Running(pid, path, state, facts["started"], facts.get("machine", ""))
 
@@ -83,13 +83,15 @@ def listener(path: Path, kind: int = socket.SOCK_STREAM) -> int | None:
 
 
 def born(pid: int) -> float:
-    """When a process began, in unix time: field 22 of /proc/PID/stat counts ticks since the machine started."""
+    """When a process began, in seconds since the machine started: field 22 of /proc/PID/stat, in ticks.
+
+    Not in unix time: somebody may set that clock while the process runs.
+    """
     try:
         after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return float("inf")
-    up = time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.time() - up + int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    return int(after_name[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def answers(path: Path) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -151,6 +152,7 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, sockets: Mak
     listener = server.listen(socket)
     state.write_engine(id=engine.id, socket=str(socket))
     running = await server.start(engine, listener)
+    gc.freeze()  # what is here now stays: no collection need look through it in the middle of an answer
     os.write(ready_fd, b"ready\n")
     log.info("listening on %s, state in %s, %s", socket, state.root, driver.name)
     await stop.wait()

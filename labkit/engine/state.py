@@ -178,7 +178,7 @@ class State:
         return known is not None and known != boot_id()
 
     def read_engine(self) -> dict[str, Any]:
-        """What engine.json says: id, boot_id, pid, socket, started."""
+        """What engine.json says: id, boot_id, pid, socket, started (unix time), uptime."""
         found = read_json(self.engine_file, {})
         return found if isinstance(found, dict) else {}
 
@@ -187,6 +187,7 @@ class State:
         return str(self.read_engine().get("id") or os.urandom(16).hex())
 
     def write_engine(self, **fields: Any) -> None:
-        """Write engine.json for this process."""
-        facts = {"boot_id": boot_id(), "pid": os.getpid(), "started": time.time()}
+        """Write engine.json for this process. `uptime`: seconds since the machine started; nobody sets that clock."""
+        uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
+        facts = {"boot_id": boot_id(), "pid": os.getpid(), "started": time.time(), "uptime": uptime}
         write_json(self.engine_file, facts | fields)

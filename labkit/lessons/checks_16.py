@@ -37,7 +37,7 @@ def _networks(container: Container) -> list[str]:
 def publish(evidence: Evidence) -> Outcome:
     """A page that this machine can open, and no other machine."""
     word = str(evidence.words["word"])
-    expected = f"{MINE} from {SITE}, host name {word}, its port 80 published on 127.0.0.1"
+    expected = f"{MINE} from {SITE}, with NAME={word}, its port 80 published on the loopback address"
     container = evidence.container(MINE)
     if container is None:
         if odd := evidence.stranger([MINE]):

@@ -56,6 +56,11 @@ class Evidence:
         except NotFound:  # ImageNotFound is one
             return None
 
+    def own_tags(self) -> list[str]:
+        """The names of images that begin like the lesson's, without the tag `:latest`."""
+        tags = (tag for entry in self.client.api.images() for tag in entry["RepoTags"] or ())
+        return sorted(tag.removesuffix(":latest") for tag in tags if tag.startswith(self.prefix))
+
     def stranger(self, wanted: Iterable[str]) -> str | None:
         """A container that the lesson does not know, named like the lesson's own or nearly like one of the wanted."""
         wanted = list(wanted)

@@ -43,7 +43,7 @@ LESSON = Material(
             "A page for this machine only",
             publish,
             (
-                "`run` of this lesson takes further options; the container's name and host name are not the same here.",
+                "`run` of this lesson does nearly all of it. Which variable does it set, and to what?",
                 "`ports` is a dictionary: the container's port and protocol, and what it is on this machine.",
                 "An address and a port make a pair. With `None` as port the engine chooses a free one.",
             ),
@@ -141,7 +141,7 @@ LESSON = Material(
                 ),
                 Choice(
                     "Everybody who can reach one of this machine's addresses.",
-                    "Without an address it is all of them. On a laptop in a café that is more than most people want.",
+                    "Without an address it is all of them. In a train or a hotel that is more than most people want.",
                     right=True,
                 ),
                 Choice(

@@ -39,6 +39,14 @@ SLIPS: dict[str, str] = {
     "no image": "The image that this exercise builds on is not there. Run the lesson's cells above from the top.",
     "wrong layers": "Count the layers of both images, and compare them from the bottom up. Which container was "
     "committed, and from which image did that one come?",
+    # volumes
+    "no volume": "Nothing is mounted there, so what is written goes into the container's own layer. Mounts are chosen "
+    "when the container is made.",
+    "wrong volume": "Another volume is mounted there. A new name is no error: the engine silently makes a new volume. "
+    "Compare the names.",
+    "writable": "It may write there. A mount has a mode, which is chosen together with it.",
+    "not writable": "It may only read there. Which of the two should be able to write?",
+    "not before": "The file is younger than the container that should only find it. Who comes first in the task?",
     # files and layers
     "nothing changed": "Its read-write layer is empty, or does not hold what was asked for. Did the command inside "
     "succeed? Its exit code says so.",
@@ -105,4 +113,39 @@ SLIPS: dict[str, str] = {
     "the same one.",
     "flattened": "Its layers and its configuration are lost. There is a pair of commands for containers' files, and "
     "another pair for images.",
+    # what a container starts
+    "can't start": "The engine could not execute the first word. Is it a program that the image has? Are the quotes "
+    "double ones?",
+    "wrong words": "It ran, and printed something else. Compare letter by letter, from the first word to the last.",
+    "all in CMD": "The words of the start took the place of all of them. Which part must stay, whatever is given?",
+    "default is fixed": "The default is still there although something else was given. Which of the two instructions "
+    "can be replaced?",
+    "arguments lost": "What was given never reached the program. Is there a shell between the engine and the program?",
+    "entrypoint kept": "What you gave came after the entrypoint, as its arguments. The entrypoint has an option of its "
+    "own.",
+    "fixed value": "The variable was not asked. Who turns a name with a dollar into its value?",
+    # looking inside
+    "wrong one": "That was not the one. Look again, at all that there are, before you stop or delete anything.",
+    # powers and walls
+    "lacks a power": "A step of its command was refused: its log says which. What does that step need?",
+    "too many powers": "It can do more than was asked for. Is it easier to name what it must not have, or what it may?",
+    "wrong command": "The container is there, and runs something else than the task's command.",
+    "may gain powers": "What it lacks now, a program could still give it. There is a security option against that.",
+    "still root": "Its processes have the user number 0. The user can be chosen when the container is made.",
+    "writable": "It can still write into its own layer. An option makes the root file system read-only.",
+    "own network": "A container gets a network of its own unless it is told whose to share. The option names the other "
+    "container.",
+    "host's network": "That is the machine's network, with no wall at all. The task names a container.",
+    "wrong partner": "It moved in with somebody else. Which container does the task name?",
+    # by hand
+    "not become": "The child is still the Python that you began with. Which call puts another program in a process's "
+    "place?",
+    "wrong hostname": "Compare the hostname with your word. A container gets its own when it is made; a process in a UTS "
+    "namespace sets it with a call.",
+    "old root": "Its root folder is still that of the machine. Which call exchanges the root, and what must be mounted "
+    "first?",
+    "too many powers": "Root in it can still do more than the task allows. Which capabilities does `inspect` list as "
+    "dropped?",
+    "own network": "It has a network namespace of its own. The task wants the other container's. It is chosen when the "
+    "container is made.",
 }

@@ -3,6 +3,7 @@
 control.py    from outside: whether it is needed, how it is started and held
 launcher.py   the process that has the machine, and looks like an engine
 boot.py       start one, wait until its engine answers, notice when it hangs
+idle.py       stop it while nobody asks for anything
 kinds.py      which kinds of machine there are, and which work here
 qemu.py       one kind's command line
 keeper.py     ends a machine, however we end

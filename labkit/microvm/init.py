@@ -9,7 +9,7 @@ takes the machine away; nothing here is kept, so nothing has to be shut down in 
     modules   a folder of kernel modules, in the order of their names (user-mode Linux; QEMU's initramfs has its own)
     share     a folder of the host that the guest sees and may write to (user-mode Linux)
     scratch   a folder to write to that is empty at first (QEMU): bind mounts can at least be made from there
-    clock     unix time, for a machine without a clock
+    clock     unix time when it was switched on, for a machine without a clock
 
 Few imports, as each takes ten times as long on an emulated processor.
 """
@@ -72,7 +72,7 @@ def make_system(options: dict[str, str]) -> None:
             linux.mount("tmpfs", scratch, "tmpfs", linux.MS_NODEV, "mode=1777")
     load_modules(options.get("modules", ""))
     if clock := options.get("clock"):
-        time.clock_settime(time.CLOCK_REALTIME, float(clock))
+        time.clock_settime(time.CLOCK_REALTIME, float(clock) + time.monotonic())  # the boot has taken its time
     linux.sethostname("labkit-vm")
     loopback_up()
 

@@ -3,7 +3,8 @@
 From outside it looks like one: the same socket, of mode 0600, the same lock and engine.json. What is behind is told
 by the name of the kind in engine.json. It ends on SIGTERM, when the machine ends, and, if it was started for somebody
 (`--held-by`), when nobody holds it any more. Whoever connects to `hold.sock` beside the engine's socket holds it as
-long as that connection is open; when he is killed, the kernel closes it for him.
+long as that connection is open; when he is killed, the kernel closes it for him. While nobody asks for anything the
+machine is stopped, see idle.py.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from labkit.errors import EngineNotStarted
 from labkit.microvm import boot
 from labkit.microvm.channel import ChannelClosed
 from labkit.microvm.guest import default_files
+from labkit.microvm.idle import SECONDS, Idle
 from labkit.microvm.kinds import KINDS
 from labkit.microvm.mux import ProtocolError
 
@@ -62,6 +64,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--kind", choices=[kind.name for kind in KINDS], default=kind, help="try only this kind")
     share = tempfile.gettempdir()
     parser.add_argument("--share", default=share, help="a folder for bind mounts that containers may write to")
+    parser.add_argument("--idle", type=float, default=SECONDS, help="seconds without a request until it is stopped")
     parser.add_argument("--held-by", type=int, metavar="FD", help="a socket: end when this and all of hold.sock end")
     return parser.parse_args(arguments)
 
@@ -113,10 +116,11 @@ def serve(guest: boot.Guest, holders: Holders, state: State, options: argparse.N
         holders.listen(guest, private_listener(options.socket.with_name(HOLD)))
     state.write_engine(id=state.id(), socket=str(options.socket), machine=guest.kind.name)
     print("ready", flush=True)
-    heart = boot.Heartbeat(guest)
+    heart, idle = boot.Heartbeat(guest), Idle(guest, options.idle)
     try:
         while True:
-            guest.relay.turn(boot.BEAT)
+            guest.relay.turn(min(boot.BEAT, idle.patience))
+            idle.check()
             heart.check()
     except (ChannelClosed, ProtocolError) as error:
         print(f"the machine ended: {error}", file=sys.stderr, flush=True)

@@ -58,6 +58,8 @@ class Relay:
 
     def __init__(self, channel: Channel, *, host: bool, on_open: OnOpen) -> None:
         self.mux = Mux(host)
+        self.events = 0
+        """How many descriptors have been served; as long as it stays the same, nothing comes or goes."""
         self._channel, self._on_open = channel, on_open
         self._locals: dict[int, _Local] = {}
         self._held: list[_Local] = []
@@ -101,6 +103,7 @@ class Relay:
         self._set_interests()
         for key, events in self._selector.select(TICK if self._held else seconds):
             if key.fd in self._selector.get_map():  # else an event before this one has closed it
+                self.events += 1
                 key.data(events)
         for local in [local for local in self._held if _may_go_on(local)]:
             self._held.remove(local)

@@ -150,9 +150,10 @@ class Cgroup:
             for file, line in devices.v1_lines(rules):
                 write_file(f"{self.v1['devices']}/{file}", line)
 
-    def open_procs(self) -> list[int]:
-        """Descriptors of the version 1 files by which a child joins (it writes "0")."""
-        return [os.open(f"{folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in set(self.v1.values())]
+    def open_procs(self, *, unified: bool = False) -> list[int]:
+        """Descriptors of the files by which a child joins (it writes "0"): of version 1, and of 2 if it is asked for."""
+        folders = {*self.v1.values(), *([self.unified] if unified and self.unified else ())}
+        return [os.open(f"{folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in folders]
 
     def pids(self) -> list[int]:
         """The host pids of the processes in the group."""

@@ -35,9 +35,9 @@ def exec_in(
         raise RuntimeFailed(f"the process can't be used: {wrong}") from wrong
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     told, tell = os.pipe2(os.O_CLOEXEC)
-    joins = cgroup.open_procs()
+    joins = cgroup.open_procs(unified=True)
     try:
-        helper = linux.clone3(0, cgroup=cgroup.fd)
+        helper = linux.clone3(0)
         if helper == 0:
             ours.close()
             init.report_errors(theirs, lambda: _helper(container, tuple(joins), prepared, stdio, theirs, tell))
@@ -68,12 +68,12 @@ def _helper(
     sync: socket.socket,
     tell: int,
 ) -> NoReturn:
-    init.join_cgroups(joins)
     linux.setns(container, ALL)
     pid = linux.clone3(linux.CLONE_PARENT)
     if pid:
         os.write(tell, struct.pack("q", pid))  # as seen from outside, where the helper itself still is
         os._exit(0)
+    init.join_cgroups(joins)  # only now: a group that is full lets nobody clone in it, but lets us in
     os.setsid()
     if stdio:
         init.use_stdio(stdio)

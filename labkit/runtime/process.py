@@ -33,7 +33,8 @@ class Process:
     cwd: bytes
     uid: int
     gid: int
-    groups: tuple[int, ...]
+    groups: tuple[int, ...] | None
+    """None where nobody may change them: the user's own groups then stay, without a name inside."""
     rlimits: tuple[tuple[int, int, int], ...]
     drop: tuple[int, ...]
     effective: int
@@ -56,7 +57,7 @@ def prepare(process: dict[str, Any], seccomp: bytes | None) -> Process:
         cwd=os.fsencode(process.get("cwd") or "/"),
         uid=uid,
         gid=user.get("gid", 0),
-        groups=tuple(user.get("additionalGids") or ()),
+        groups=tuple(user.get("additionalGids") or ()) if _may_set_groups() else None,
         rlimits=tuple(_rlimit(r) for r in process.get("rlimits") or ()),
         drop=_outside(capabilities.mask(caps.get("bounding") or ())),
         # The kernel empties these sets when root turns into somebody else: capabilities(7), and so do we.
@@ -73,6 +74,13 @@ def prepare(process: dict[str, Any], seccomp: bytes | None) -> Process:
 def _outside(bounding: int) -> tuple[int, ...]:
     """The numbers of the capabilities to be dropped from the bounding set: all that this kernel has but these."""
     return tuple(number for number in range(_last_capability() + 1) if not bounding >> number & 1)
+
+
+@cache
+def _may_set_groups() -> bool:
+    """False in a user namespace of one id: there a group may not be dropped, as it may be there to deny something."""
+    with open("/proc/self/setgroups") as file:
+        return file.read().strip() == "allow"
 
 
 @cache
@@ -113,7 +121,8 @@ def become(process: Process) -> NoReturn:
     for number in process.drop:
         linux.prctl(linux.PR_CAPBSET_DROP, number)
     linux.prctl(linux.PR_SET_KEEPCAPS, 1)  # setuid must not take away what capset below is to choose from
-    os.setgroups(process.groups)
+    if process.groups is not None:
+        os.setgroups(process.groups)
     os.setresgid(process.gid, process.gid, process.gid)
     os.setresuid(process.uid, process.uid, process.uid)
     _enter(process.cwd)  # as the user: what root may enter, the user may not

@@ -62,11 +62,12 @@ class Source:
 
     def changed(self, name: str, content: bytes) -> "Source":
         """The same with other content in one file."""
-        target = io.BytesIO(self.archive)
-        with tarfile.open(fileobj=target, mode="a") as archive:
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o644
-            archive.addfile(member, io.BytesIO(content))
+        target = io.BytesIO()
+        with tarfile.open(fileobj=io.BytesIO(self.archive)) as old, tarfile.open(fileobj=target, mode="w") as new:
+            for member in old:
+                file = io.BytesIO(content) if member.name == name else old.extractfile(member)
+                member.size = len(content) if member.name == name else member.size
+                new.addfile(member, file)
         return Source(target.getvalue())
 
 

@@ -17,7 +17,6 @@ from tests.contract.helpers import eventually
 from tests.engines import Engine
 from tests.faults import traces
 
-KINDS = ["embedded"] + (["rootless"] if os.geteuid() == 0 else [])
 SOAK = bool(os.environ.get("SOAK"))
 IMAGE = "faulty:latest"
 
@@ -29,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(1800))
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=engines.OURS)
 def account(request: pytest.FixtureRequest):
     """Whose engine it is: ours (None), or an ordinary user's when we are root."""
     return engines.ordinary_account() if request.param == "rootless" else None

@@ -6,9 +6,11 @@ import socket
 
 import pytest
 
+from tests import engines
 from tests.contract.helpers import eventually, tar_of
 from tests.faults import traces
 from tests.faults.conftest import IMAGE, SOAK, remove_all
+from tests.faults.registries import registry
 
 TIMES = 50 if SOAK else 6
 FOREVER = ["sh", "-c", "while :; do echo tick; sleep 0.05; done"]
@@ -54,10 +56,10 @@ TIDY = ("mounts", "links", "files", "shim")
 def test_a_client_vanishes(engine, client, busy, name):
     method, path, headers, body = REQUESTS[name]
     request = head(method, path.replace("ID", busy.id), headers, len(body) + 1_000_000 * (name in HALF)) + body
-    before = traces.of(engine)
+    before = traces.settled(engine)
     vanish(engine, request)  # the first may load a module, or make a thread
     traces.same_again(engine, {key: before[key] for key in TIDY})
-    before = traces.of(engine)
+    before = traces.settled(engine)
     for _ in range(TIMES):
         vanish(engine, request)
     traces.same_again(engine, {key: before[key] for key in TIDY})
@@ -65,6 +67,19 @@ def test_a_client_vanishes(engine, client, busy, name):
         eventually(lambda pid=pid, found=found: total(traces.descriptors(pid)) <= total(found) + 2)
     assert client.containers.get(busy.id).status == "running"
     assert busy.exec_run("echo well").output == b"well\n"
+
+
+def test_a_client_vanishes_in_the_middle_of_a_pull(engine, client):
+    with registry(engines.api_pid(engine), slow=True) as host:
+        request = head("POST", f"/images/create?fromImage={host}/victim&tag=v1", {}, 0)
+        vanish(engine, request)  # the first loads an HTTP client
+        before = traces.settled(engine)
+        for _ in range(TIMES):
+            vanish(engine, request)
+        traces.same_again(engine, {key: before[key] for key in TIDY})
+        found = total(before["descriptors"][before["api"]])
+        eventually(lambda: total(traces.descriptors(before["api"])) <= found + 2)
+    assert [image for image in client.images.list() if "victim" in "".join(image.tags)] == []
 
 
 def head(method: str, path: str, headers: dict[str, str], length: int) -> bytes:

@@ -132,7 +132,7 @@ def settled(engine: Engine, account) -> None:
 def test_a_crash_at(step, engine, account, dying):
     if step not in steps(account):
         not_for_this_engine("rootless takes every sixth step, as the code is the same; `make soak` takes all")
-    before = traces.of(engine)
+    before = traces.settled(engine)
     prepare, last = VERBS[step.split(":")[0]]
     with contextlib.closing(engine.client()) as client:
         for verb in prepare:

@@ -39,7 +39,8 @@ def test_at_zero_bytes_free_everything_can_be_removed(small_disk):  # noqa: F811
         with pytest.raises(docker.errors.APIError, match=r"(?i)no space left"):
             client.containers.create(IMAGE, FOREVER, name="too-much", environment=["X=" + "x" * 100_000])
         assert {c.name for c in client.containers.list(all=True)} == {"running", "waiting"}
-        assert running.exec_run("cat /etc/motd", detach=False).exit_code in (0, 126, 127, 128)
+        said = running.exec_run(["sh", "-c", "cat /etc/motd; cat /bin/busybox >/copy"])
+        assert b"hello from the image" in said.output and b"No space left on device" in said.output
         running.kill()
         assert running.wait(timeout=10)["StatusCode"] == 137
         running.remove()
@@ -106,7 +107,7 @@ def answers(engine) -> bool:
 @pytest.mark.parametrize("who", ["api", "shim"])
 def test_containers_until_the_descriptors_run_out(engine, client, who):
     """One more is refused with a reason; the shim, on which all others depend, lives on."""
-    before, shim = traces.of(engine), traces.shim_pid(engine)
+    before, shim = traces.settled(engine), traces.shim_pid(engine)
     client.containers.run(IMAGE, FOREVER, detach=True)
     with few_descriptors(shim if who == "shim" else engines.api_pid(engine)):
         refusal = until_refused(client)
@@ -132,15 +133,29 @@ def until_refused(client) -> docker.errors.APIError | None:
 # --- processes, memory, patience ---------------------------------------------------------------------------------
 
 
-def test_stop_and_inspect_where_no_process_may_be_made(engine, client):
+def test_what_can_be_done_where_no_process_may_be_made(engine, client):
     if not client.info()["PidsLimit"]:
         not_for_this_engine("PidsLimit is false in info: this engine can't limit processes, and says so")
-    forks = ["sh", "-c", "while :; do sleep 60 & done"]
-    full = client.containers.run(IMAGE, forks, pids_limit=16, detach=True)
-    eventually(lambda: b"can't fork" in full.logs() or full.status == "exited")
-    full.reload()
+    fill_up = "for i in 1 2 3 4 5 6 7; do sleep 600 & done; echo full; exec sleep 600"
+    full = client.containers.run(IMAGE, ["sh", "-c", fill_up], pids_limit=8, detach=True)
+    eventually(lambda: b"full" in full.logs())
+    refused = full.exec_run(["sh", "-c", "true & wait"])
+    assert b"can't fork" in refused.output, "the control"
+    assert full.exec_run(["cat", "/etc/motd"]).output == b"hello from the image\n", "it is made first, and joins then"
+    assert len(full.top()["Processes"]) == 8
     full.stop(timeout=0)
-    assert full.wait(timeout=10)["StatusCode"] != 0
+    assert full.wait(timeout=10)["StatusCode"] == 137
+
+
+def test_a_fork_bomb_leaves_nothing(engine, client):
+    if not client.info()["PidsLimit"]:
+        not_for_this_engine("PidsLimit is false in info: this engine can't limit processes, and says so")
+    before = traces.settled(engine)
+    bomb = ["sh", "-c", "bomb() { bomb | bomb & }; while :; do bomb; done"]
+    container = client.containers.run(IMAGE, bomb, pids_limit=64, detach=True, restart_policy={"Name": "always"})
+    assert client.containers.run(IMAGE, ["echo", "others live"], remove=True) == b"others live\n"
+    container.remove(force=True)
+    traces.same_again(engine, {key: before[key] for key in ("processes", "files", "shim", "namespaces")})
 
 
 def test_stops_of_the_deaf_do_not_wait_for_each_other(engine, client):
@@ -151,6 +166,27 @@ def test_stops_of_the_deaf_do_not_wait_for_each_other(engine, client):
         each.result(20)
     assert time.monotonic() - began < 3.5
     assert {one.wait(timeout=5)["StatusCode"] for one in deaf} == {137}
+
+
+def test_a_restart_loop_waits_longer_each_time(engine, client):
+    """0.1 s, then double, as in Docker; a kill -9 of the engine does not end it, `stop` does."""
+    began = time.time()
+    loop = client.containers.run(IMAGE, ["sh", "-c", "exit 3"], detach=True, restart_policy={"Name": "always"})
+    eventually(lambda: restarts(client, loop) >= 4)
+    wanted = {"container": loop.id, "event": "start"}
+    told = client.events(since=int(began), until=int(time.time()) + 1, filters=wanted, decode=True)
+    starts = [event["timeNano"] / 1e9 for event in told][:5]
+    gaps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    assert all(wait <= gap < wait + 1 for wait, gap in zip((0.1, 0.2, 0.4, 0.8), gaps, strict=True)), gaps
+    loop.stop(timeout=0)
+    count = restarts(client, loop)
+    time.sleep(2)
+    assert (restarts(client, loop), loop.status) == (count, "exited")
+
+
+def restarts(client, container) -> int:
+    container.reload()
+    return container.attrs["RestartCount"]
 
 
 def test_a_flood_of_output_stays_within_its_files(engine, client):

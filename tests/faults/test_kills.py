@@ -123,6 +123,52 @@ def test_a_pid_alone_is_nobodys_name(engine, account, victim, bystander, case):
     starts_again(engine, container)
 
 
+def test_after_a_reboot_a_restart_policy_is_kept(engine, account, client, bystander):
+    """All that ran ended with the machine. What shall always run does so again, and no pid of before is believed."""
+    policies = {"always": "running", "unless-stopped": "running", "no": "exited"}
+    made = {
+        name: client.containers.run(IMAGE, FOREVER, detach=True, restart_policy={"Name": name}) for name in policies
+    }
+    shim = traces.shim_pid(engine)
+    kill_api(engine)
+    kill_9(shim)
+    for container in made.values():
+        record = engine.state / "containers" / container.id / "record.json"
+        kept = json.loads(record.read_text())
+        eventually(lambda kept=kept: not alive(kept["state"]["pid"]))
+        kept["state"] |= FALSE_RECORDS["the machine was started anew"](bystander)
+        record.write_text(json.dumps(kept))
+    engines.start(engine, account)
+    for name, status in policies.items():
+        eventually(lambda name=name, status=status: state(engine, made[name])[0] == status)
+    remove_all(engine)
+
+
+RUBBISH = {  # a place in the state folder, and a file in it: what an engine that died may leave half done
+    "a layer of no container": ("overlay/" + "f" * 64, "container.json"),
+    "a layer that was being unpacked": ("overlay/.new.0123", "diff"),
+    "a folder without a record": ("containers/" + "f" * 64, "config.json"),
+    "a blob without a digest": ("blobs/sha256/.new.0123", "1"),
+    "a volume that was being deleted": ("volumes/.gone.0123", "file"),
+}
+
+
+@pytest.mark.parametrize("what", RUBBISH)
+def test_rubbish_is_swept_up_at_the_start(engine, account, client, what):
+    before = traces.settled(engine)
+    folder, file = RUBBISH[what]
+    kill_api(engine)
+    place = engine.state / folder
+    place.mkdir()
+    (place / file).write_text('{"layers": [], "init": ""}')
+    if account:
+        for path in (place, place / file):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    engines.start(engine, account)
+    assert not place.exists()
+    assert traces.of(engine)["files"] == before["files"]
+
+
 def test_nothing_is_left_of_all_this(engine, client):
     """Not one process, mount or cgroup of a container that was lost."""
     remove_all(engine)

@@ -30,8 +30,7 @@ def tidy(engine):
 def watched(engine, cycle: Callable[[docker.DockerClient], object], times: int) -> None:
     """Do something so many times; then the engine must look as before, within ten seconds."""
     repeat(engine, cycle, WARM_UP)
-    time.sleep(0.5)
-    before = traces.of(engine)
+    before = traces.settled(engine)
     repeat(engine, cycle, times // 2)
     half = {pid: traces.memory(pid) for pid in (before["api"], before["shim"])}
     repeat(engine, cycle, times - times // 2)
@@ -57,6 +56,12 @@ def run(client) -> None:
 def killed(client) -> None:
     container = client.containers.run(IMAGE, FOREVER, detach=True)
     container.remove(force=True)
+
+
+def stopped(client) -> None:
+    container = client.containers.run(IMAGE, FOREVER, detach=True)
+    container.stop(timeout=0)
+    container.remove()
 
 
 def failed_start(client) -> None:
@@ -95,6 +100,7 @@ def image(client) -> None:
 GUESTS = {
     "run": (run, CYCLES),
     "kill": (killed, FEWER),
+    "stop": (stopped, FEWER),
     "failed start": (failed_start, FEWER),
     "copy": (stopped_copy, FEWER),
     "network": (network, FEWER),
@@ -154,8 +160,7 @@ def test_eight_clients_at_once(engine):
     """As a class does, all at the same minute."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: repeat(engine, run, 1), range(8)))  # the engine makes its threads at first use
-        time.sleep(0.5)
-        before = traces.of(engine)
+        before = traces.settled(engine)
         list(pool.map(lambda _: repeat(engine, run, CYCLES // 8), range(8)))
     traces.same_again(engine, before)
 

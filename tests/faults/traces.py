@@ -62,6 +62,18 @@ def same_again(engine: Engine, before: Picture, seconds: float = SECONDS) -> Non
         time.sleep(0.1)
 
 
+def settled(engine: Engine, seconds: float = SECONDS) -> Picture:
+    """The picture of an engine that has come to rest: two of them, a moment apart, are the same."""
+    deadline = time.monotonic() + seconds
+    found = of(engine)
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        before, found = found, of(engine)
+        if before == found:
+            break
+    return found
+
+
 def mounts(pid: int, place: Path) -> list[str]:
     """Mount points below a folder, in a process's mount namespace: proc_pid_mountinfo(5)."""
     lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()

@@ -16,7 +16,7 @@ LOCAL, BASE = "127.0.0.1", "labkit/base"
 DOCKERFILE = b"""
 FROM labkit/base
 EXPOSE 80
-CMD mkdir -p /www; echo "page of $(hostname)" > /www/index.html; exec busybox httpd -f -p 80 -h /www
+CMD mkdir -p /www; echo "page of $NAME" > /www/index.html; exec busybox httpd -f -p 80 -h /www
 """
 
 
@@ -32,13 +32,13 @@ def network(client, name, **options):
 # --- publish --------------------------------------------------------------------------------------
 
 
-def mine(name=MINE, hostname=WORD, ports=None, **options):
+def mine(name=MINE, word=WORD, ports=None, **options):
     ports = {"80/tcp": (LOCAL, None)} if ports is None else ports
-    return lambda client: run(client, name, hostname=hostname, ports=ports, **options)
+    return lambda client: run(client, name, environment={"NAME": word}, ports=ports, **options)
 
 
 def mine_created(client):
-    client.containers.create(SITE, name=MINE, hostname=WORD, ports={"80/tcp": (LOCAL, None)})
+    client.containers.create(SITE, name=MINE, environment={"NAME": WORD}, ports={"80/tcp": (LOCAL, None)})
 
 
 def mine_without_a_server(client):
@@ -48,7 +48,7 @@ def mine_without_a_server(client):
 
 def mine_low_level(client):
     host = client.api.create_host_config(port_bindings={80: (LOCAL,)})
-    made = client.api.create_container(SITE, name=MINE, hostname=WORD, ports=[80], host_config=host)
+    made = client.api.create_container(SITE, name=MINE, environment=[f"NAME={WORD}"], ports=[80], host_config=host)
     client.api.start(made)
 
 
@@ -124,7 +124,7 @@ WRONG = [
     page("no ports", mine(ports={}), "none of its ports is published", "not published"),
     page("on all addresses", mine(ports={"80/tcp": None}), "on all addresses", "open to all"),
     page("another port inside", mine(ports={"8080/tcp": (LOCAL, None)}), "8080/tcp is published", "wrong port"),
-    page("no host name", mine(hostname="badger"), "page of badger", "wrong answer"),
+    page("a neighbour's word", mine(word="badger"), "page of badger", "wrong answer"),
     page("created only", mine_created, "never started", "not started"),
     page("no server", mine_without_a_server, "exited, with code 0", "exited"),
     page("nobody listens", mine(command="sleep 60"), "gives no answer", "no answer"),

@@ -63,13 +63,15 @@ class Launched:
 
 
 @contextlib.contextmanager
-def launched(kind: Kind, files: Path) -> Iterator[Launched]:
+def launched(kind: Kind, files: Path, *options: str) -> Iterator[Launched]:
     """The engine in a machine of this kind, in a folder of its own with a short name (unix(7): 107 bytes)."""
     with tempfile.TemporaryDirectory(prefix="lk-vm-", dir="/tmp") as place, open(f"{place}/log", "wb") as log:
         socket = Path(place, "engine.sock")
         command = [sys.executable, "-m", "labkit.microvm", "--kind", kind.name, "--files", str(files)]
         process = subprocess.Popen(
-            [*command, "--state", f"{place}/state", "--socket", str(socket)], stdout=subprocess.PIPE, stderr=log
+            [*command, "--state", f"{place}/state", "--socket", str(socket), *options],
+            stdout=subprocess.PIPE,
+            stderr=log,
         )
         try:
             assert process.stdout is not None
@@ -91,6 +93,11 @@ def machines_of(program: str) -> list[int]:
     return found
 
 
+def state_of(pid: int) -> str:
+    """A process's state in one letter: R running, S sleeping, T stopped by a signal (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def gone_within(seconds: float, *pids: int) -> bool:
     """Whether all these processes end in time; a zombie counts as ended."""
     deadline = time.monotonic() + seconds
@@ -103,7 +110,7 @@ def gone_within(seconds: float, *pids: int) -> bool:
 
 def _lives(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return state_of(pid) != "Z"
     except OSError:
         return False
 

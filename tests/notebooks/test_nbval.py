@@ -6,6 +6,8 @@ import shutil
 import nbformat
 import pytest
 
+from labkit.microvm import qemu
+from tests.backends import backend_missing
 from tests.notebooks.execute import code_cells, extras, paths, read
 from tests.notebooks.nbval_run import RUN_SECONDS, nbval
 
@@ -23,8 +25,15 @@ def left_over(client) -> list[str]:
     return [name for name in containers + tags + others if re.match(r"lab\d\d|gallery-", name)]
 
 
+def needs_a_machine(path) -> bool:
+    """Whether a lesson boots a virtual machine."""
+    return any("labkit.VM(" in cell.source for cell in code_cells(read(path)))
+
+
 def assert_as_stored(path, engine, client, data_home, docker="") -> None:
     """Each cell's output is the stored one, and nothing is left behind."""
+    if needs_a_machine(path) and shutil.which(qemu.program()) is None:
+        backend_missing("qemu", "apt install qemu-system-x86")
     report = nbval(path, engine.address, data_home, docker)
     assert (report.passed, report.failed) == (len(code_cells(read(path))), 0), report.text
     assert left_over(client) == []

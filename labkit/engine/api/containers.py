@@ -12,17 +12,17 @@ from aiohttp import web
 from labkit.engine.api.detach import DetachKeys, parse_keys
 from labkit.engine.api.hijack import content_type, hijack
 from labkit.engine.api.request import Request
-from labkit.engine.api.responses import json_response, no_content
+from labkit.engine.api.responses import json_response, json_text, no_content
 from labkit.engine.api.streams import byte_stream, json_stream
 from labkit.engine.containers import body as bodies
 from labkit.engine.containers import create as creating
-from labkit.engine.containers import lifecycle
+from labkit.engine.containers import lifecycle, listing
 from labkit.engine.containers import logs as logbook
 from labkit.engine.containers import remove as removing
 from labkit.engine.containers import start as starting
 from labkit.engine.containers import stats as measuring
 from labkit.engine.containers import stop as stopping
-from labkit.engine.containers import top as listing
+from labkit.engine.containers import top as processes
 from labkit.engine.containers import update as updating
 from labkit.engine.containers.record import Container
 from labkit.engine.containers.views import log_driver
@@ -52,14 +52,11 @@ async def create(engine: Engine, request: Request) -> web.Response:
 
 async def list_containers(engine: Engine, request: Request) -> web.Response:
     """GET /containers/json"""
-    return json_response(
-        await engine.containers.summaries(
-            all=request.flag("all"),
-            size=request.flag("size"),
-            limit=request.number("limit", 0) or 0,
-            wanted=request.filters(),
-        )
-    )
+    limit = request.number("limit", 0) or 0
+    found = listing.chosen(engine, request.filters(), all=request.flag("all"), limit=limit)
+    if request.flag("size"):
+        return json_response(await listing.with_sizes(engine, found))
+    return json_text(listing.text(engine, found))
 
 
 async def inspect(engine: Engine, request: Request) -> web.Response:
@@ -212,7 +209,7 @@ def _tail(text: str) -> int | None:
 async def top(engine: Engine, request: Request) -> web.Response:
     """GET /containers/{id}/top"""
     container = named(engine, request)
-    shown = listing.top(container, request.text("ps_args"))
+    shown = processes.top(container, request.text("ps_args"))
     engine.containers.tell(container, "top")
     return json_response(shown)
 

@@ -25,8 +25,13 @@ HEADERS = {
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer of JSON."""
-    text = json.dumps(value, separators=(",", ":")) + "\n"
-    response = web.Response(body=text.encode(), status=status, headers=headers, content_type="application/json")
+    return json_text(json.dumps(value, separators=(",", ":")), status, headers)
+
+
+def json_text(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer of JSON that is text already."""
+    body = f"{text}\n".encode()
+    response = web.Response(body=body, status=status, headers=headers, content_type="application/json")
     response.headers.update(HEADERS)
     return response
 

@@ -15,7 +15,7 @@ from labkit.engine.api import images
 from labkit.engine.api.request import Request
 from labkit.engine.api.responses import API_VERSION, HEADERS, MIN_API_VERSION, json_response
 from labkit.engine.api.streams import json_stream
-from labkit.engine.containers import hostdevices
+from labkit.engine.containers import hostdevices, listing
 from labkit.engine.engine import NAME, VERSION, Engine
 from labkit.engine.errors import Unavailable
 from labkit.engine.events import check_filters
@@ -170,7 +170,7 @@ async def disk_usage(engine: Engine, request: Request) -> web.Response:
     if "image" in wanted:
         answer |= images.disk_usage(engine)
     if "container" in wanted:
-        answer["Containers"] = await engine.containers.summaries(all=True, size=True)
+        answer["Containers"] = await listing.with_sizes(engine, listing.chosen(engine, {}, all=True))
     if "volume" in wanted:
         answer["Volumes"] = await engine.volumes.disk_usage()
     if "build-cache" in wanted:

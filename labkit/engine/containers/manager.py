@@ -1,7 +1,8 @@
-"""The containers of one engine: found by name or id, kept on disk, listed.
+"""The containers of one engine: found by name or id, kept on disk.
 
 The verbs have modules of their own (create, start, stop, exits, remove), each a few functions on an engine and a
-container. Whoever changes a container's state holds its lock meanwhile; nobody holds it while waiting for an exit.
+container; so has the list (listing.py). Whoever changes a container's state holds its lock meanwhile; nobody holds it
+while waiting for an exit.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.engine.containers import filters, recover, stop, views
+from labkit.engine.containers import recover, stop, views
 from labkit.engine.containers.record import Container, to_json
 from labkit.engine.errors import ApiError, NoSuchContainer, ambiguous, name_in_use
-from labkit.engine.images import reference
-from labkit.engine.networks import linking, links
+from labkit.engine.networks import links
 from labkit.engine.state import write_json
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Containers:
 
     def save(self, container: Container) -> None:
         """Write the record. Raises OSError; the old one is then still there."""
+        container.revision += 1
         write_json(f"{self.folder(container)}/record.json", to_json(container))
 
     def try_save(self, container: Container) -> None:
@@ -123,63 +124,16 @@ class Containers:
     async def inspect(self, container: Container, *, size: bool = False) -> Json:
         """`GET /containers/{id}/json`."""
         shown = views.inspect(container, self.around(container))
-        return shown | (await self._sizes(container) if size else {})
+        return shown | (await self.sizes(container) if size else {})
 
-    async def _sizes(self, container: Container) -> Json:
+    async def sizes(self, container: Container) -> Json:
+        """What `size=1` adds to an answer, in bytes: its own layer, and all that it sees."""
         try:
             own = await asyncio.to_thread(self.engine.driver.size, container.id)
             image = self.engine.images.get(container.image_id)
         except (ApiError, OSError):  # being removed, or its image is gone
             return {"SizeRw": 0, "SizeRootFs": 0}
         return {"SizeRw": own, "SizeRootFs": own + image.size}
-
-    async def summaries(
-        self,
-        *,
-        all: bool = False,
-        size: bool = False,
-        limit: int = 0,
-        wanted: Mapping[str, Sequence[str]] | None = None,
-    ) -> list[Json]:
-        """`GET /containers/json`, newest first. Raises BadParameter for a filter that Docker does not have."""
-        wanted = wanted or {}
-        filters.check(wanted)
-        everything = all or limit > 0 or bool(filters.SHOW_STOPPED & wanted.keys())
-        context = filters.Context(self.find, self._ancestors(wanted.get("ancestor", ())), self.network_ids())
-        found = [c for c in self if (everything or c.state.alive) and filters.passes(c, wanted, context)]
-        found.sort(key=lambda c: c.created, reverse=True)
-        return await self._rows(found[:limit] if limit > 0 else found, size)
-
-    async def _rows(self, found: list[Container], size: bool) -> list[Json]:
-        around = views.Around(
-            "", self.engine.driver.name, network_ids=self.network_ids(), link_names=linking.names(self.engine)
-        )
-        tags = self.engine.images.tags()
-        rows = [views.summary(c, around, self._image_name(c, tags)) for c in found]
-        if size:
-            for row, container in zip(rows, found, strict=True):
-                row |= await self._sizes(container)
-        return rows
-
-    def _image_name(self, container: Container, tags: Mapping[str, str]) -> str:
-        """The name that was given, unless it means another image now."""
-        given = str(container.config.get("Image", ""))
-        if container.image_id.startswith((given, f"sha256:{given}")):
-            return given
-        meant = tags.get(str(reference.parse(given).tagged()))
-        return given if meant == container.image_id else container.image_id
-
-    def _ancestors(self, refs: Sequence[str]) -> dict[str, set[str]]:
-        """For each image of an `ancestor` filter: its id, and those of all images made on top of it."""
-        if not refs:
-            return {}
-        images, found = self.engine.images.list(), {}
-        for ref in refs:
-            with contextlib.suppress(ApiError):
-                base = self.engine.images.get(ref)
-                depth = len(base.layers)
-                found[ref] = {i.id for i in images if i.id == base.id or _on_top(i.layers, base.layers[:depth])}
-        return found
 
     # --- for the other nouns -------------------------------------------------------------------------------------
     def counts(self) -> dict[str, int]:
@@ -218,7 +172,3 @@ class Containers:
             for task in (container.restarting, container.monitor):
                 if task:
                     task.cancel()
-
-
-def _on_top(layers: Sequence[str], base: Sequence[str]) -> bool:
-    return bool(base) and len(layers) > len(base) and tuple(layers[: len(base)]) == tuple(base)

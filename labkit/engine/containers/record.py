@@ -93,6 +93,10 @@ class Container:
     restarting: asyncio.Task[None] | None = field(default=None, repr=False, compare=False)
     monitor: asyncio.Task[None] | None = field(default=None, repr=False, compare=False)
     """Runs the health check (health.py)."""
+    revision: int = field(default=0, repr=False, compare=False)
+    """Counts the times that the record was written: what was made of an older one is out of date."""
+    row: tuple[object, str] = field(default=(None, ""), repr=False, compare=False)
+    """Its row of the last `docker ps`, and what that was made of (listing.py)."""
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -141,11 +145,9 @@ class Container:
         self.state.exit_code, self.state.error = exit_code, error
 
 
-_KEPT = tuple(
-    f.name
-    for f in fields(Container)
-    if f.name not in {"lock", "waiters", "attaching", "execs", "held", "restart_delay", "restarting", "monitor"}
-)
+_NOT_KEPT = {"lock", "waiters", "attaching", "execs", "held", "restart_delay", "restarting", "monitor"}
+_NOT_KEPT |= {"revision", "row"}
+_KEPT = tuple(f.name for f in fields(Container) if f.name not in _NOT_KEPT)
 
 
 def to_json(container: Container) -> Json:

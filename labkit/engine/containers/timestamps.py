@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import time
 from datetime import datetime
@@ -58,21 +59,27 @@ def moment(text: str, now: float | None = None) -> float:
         raise BadParameter(f'invalid time "{text}": give a unix time, RFC 3339 or a duration') from wrong
 
 
+HOUR, DAY = 3600, 86400
+HALF = HOUR / 2
+"""From hours on Docker rounds to the nearest hour first."""
+
+_WORDS = (
+    # below so many seconds, added before the division, seconds of the unit, the words
+    (1, 0, 1, "Less than a second"),
+    (2, 0, 1, "1 second"),
+    (60, 0, 1, "{} seconds"),
+    (120, 0, 60, "About a minute"),
+    (HOUR, 0, 60, "{} minutes"),
+    (2 * HOUR - HALF, HALF, HOUR, "About an hour"),
+    (2 * DAY - HALF, HALF, HOUR, "{} hours"),
+    (14 * DAY - HALF, HALF, DAY, "{} days"),
+    (60 * DAY - HALF, HALF, 7 * DAY, "{} weeks"),
+    (730 * DAY - HALF, HALF, 30 * DAY, "{} months"),
+    (math.inf, 0, 365 * DAY, "{} years"),
+)
+
+
 def in_words(seconds: float) -> str:
     """How long that is, in the words of `docker ps`: "2 minutes", "About an hour", "3 weeks"."""
-    whole = int(seconds)
-    minutes, hours = whole // 60, int(seconds / 3600 + 0.5)
-    # the first row whose limit is not reached gives the words
-    table = (
-        (whole < 1, "Less than a second"),
-        (whole == 1, "1 second"),
-        (whole < 60, f"{whole} seconds"),
-        (minutes == 1, "About a minute"),
-        (minutes < 60, f"{minutes} minutes"),
-        (hours == 1, "About an hour"),
-        (hours < 48, f"{hours} hours"),
-        (hours < 24 * 7 * 2, f"{hours // 24} days"),
-        (hours < 24 * 30 * 2, f"{hours // 24 // 7} weeks"),
-        (hours < 24 * 365 * 2, f"{hours // 24 // 30} months"),
-    )
-    return next((words for fits, words in table if fits), f"{int(seconds / 3600) // 24 // 365} years")
+    _, more, unit, words = next(row for row in _WORDS if seconds < row[0])
+    return words.format(int((seconds + more) // unit))

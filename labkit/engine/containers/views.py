@@ -193,23 +193,25 @@ def _quote(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
 
+_STATUS = {
+    "created": "Created",
+    "running": "Up {ago}{well}",
+    "paused": "Up {ago} (Paused)",
+    "restarting": "Restarting ({code}) {ago} ago",
+    "exited": "Exited ({code}) {ago} ago",
+    "removing": "Removal In Progress",
+    "dead": "Dead",
+}
+
+
 def status(container: Container, now: float | None = None) -> str:
     """The words of `docker ps`: "Up 2 minutes", "Exited (0) 3 seconds ago", "Up 5 seconds (Paused)"."""
     seen = container.state
+    since = seen.started_at if seen.status in ("running", "paused") else seen.finished_at
     at = time.time() if now is None else now
-    up = timestamps.in_words(max(0.0, at - timestamps.parse(seen.started_at)))
-    ago = timestamps.in_words(max(0.0, at - timestamps.parse(seen.finished_at)))
+    ago = timestamps.in_words(max(0.0, at - timestamps.parse(since)))
     well = health.in_words(container)
-    words: dict[str, str] = {
-        "created": "Created",
-        "running": f"Up {up} ({well})" if well else f"Up {up}",
-        "paused": f"Up {up} (Paused)",
-        "restarting": f"Restarting ({seen.exit_code}) {ago} ago",
-        "exited": f"Exited ({seen.exit_code}) {ago} ago",
-        "removing": "Removal In Progress",
-        "dead": "Dead",
-    }
-    return words[seen.status]
+    return _STATUS[seen.status].format(ago=ago, code=seen.exit_code, well=f" ({well})" if well else "")
 
 
 def event_attributes(container: Container, **more: Any) -> dict[str, str]:

@@ -55,19 +55,20 @@ def changes(tree: Tree) -> list[Change]:
     while todo:
         folder, below = todo.pop()
         with contextlib.suppress(*beneath.VANISHED):  # the container may run, and rename folders meanwhile
-            for path, kind, inner in _folder_changes(tree, folder, below):
+            for path, kind, inner in (_folder_changes if below else _new_folder)(tree, folder, below):
                 if kind is not None:
                     found[path] = kind
                 if inner is not None:
                     todo.append((path, inner))
-    return [Change("/" + path, kind) for path, kind in sorted(with_parents(found).items())]
+    complete = with_parents(found)
+    return [Change("/" + path, complete[path]) for path in sorted(complete)]
 
 
 def with_parents(found: dict[str, Kind]) -> dict[str, Kind]:
     """Add each folder above a change as changed: its list of names is not the image's."""
     complete = dict(found)
     for path in found:
-        while (path := os.path.dirname(path)) and path not in complete:
+        while (path := path.rpartition("/")[0]) and path not in complete:
             complete[path] = Kind.CHANGED
     return complete
 
@@ -83,6 +84,27 @@ def same(a: os.stat_result, b: os.stat_result) -> bool:
 
 
 _Found = tuple[str, Kind | None, Sequence[int] | None]  # path, how it differs, and for a folder the layers to compare
+
+
+def _new_folder(tree: Tree, folder: str, below: Sequence[int]) -> Iterator[_Found]:
+    """A folder that no layer below has: all in it is added. The listing tells the kinds, so no file is looked at."""
+    with (
+        beneath.opened(tree.upper, folder, os.O_RDONLY | os.O_DIRECTORY, beneath.NO_LINKS) as fd,
+        os.scandir(fd) as entries,
+    ):
+        prefix = f"{folder}/" if folder else ""
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield prefix + entry.name, Kind.ADDED, ()
+            elif entry.is_file(follow_symlinks=False) or not _hides(tree, entry):
+                yield prefix + entry.name, Kind.ADDED, None
+
+
+def _hides(tree: Tree, entry: os.DirEntry[str]) -> bool:
+    """Whether it is a whiteout, which no user of the container sees, and not a link, a device or a socket."""
+    with contextlib.suppress(FileNotFoundError):
+        return not tree.complete and whiteouts.is_whiteout(entry.stat(follow_symlinks=False))
+    return True  # gone meanwhile
 
 
 def _folder_changes(tree: Tree, folder: str, below: Sequence[int]) -> Iterator[_Found]:

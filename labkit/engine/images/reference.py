@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from labkit.engine.errors import BadParameter
 
@@ -75,6 +76,7 @@ def parse(text: str) -> Reference:
     return Reference(registry, path, tag, digest)
 
 
+@lru_cache(1024)  # a list of containers asks for the same few names again and again
 def normalize(text: str) -> str:
     """The one form under which the engine knows a name: short, with its tag or digest."""
     return str(parse(text).tagged())
