@@ -54,10 +54,12 @@ class Place:
 def _here(*arguments: str) -> Talk:
     if not hasattr(os, "pidfd_open"):
         raise OSError("this is no Linux machine")
-    errors = subprocess.PIPE
     command = [sys.executable, "-m", "labkit.child_side", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment)
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(  # a session of its own: an interrupt is for the notebook
+        command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+    )
     assert child.stdin is not None and child.stdout is not None and child.stderr is not None
     if child.stdout.readline() != b"ready\n":
         said = child.stderr.read().decode(errors="replace").strip().splitlines()
@@ -210,7 +212,8 @@ class Child:
         return ""
 
     def _ask_shell(self, code: str) -> str:
-        self._send(f"{{ {code}\n}} 2>&1 </dev/null\necho '{DONE}'\n".encode())
+        empty = f"<<'{DONE}'\n{DONE}\n"  # an empty input, which needs no /dev/null
+        self._send(f"{{ {code}\n}} 2>&1 {empty}echo '{DONE}'\n".encode())
         lines = []
         while line := self._output.readline().decode(errors="replace"):
             head, mark, _ = line.partition(DONE)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"  # stands where an address would: the engine that labkit starts itself
 IN_VM = "vm"  # the same in a small virtual machine, which is taken anyway where namespaces are refused
 SCHEMES = ("unix", "tcp", "http", "https", "ssh")  # what the Docker SDK can open
+NO_NETWORK = "it has no network, so no image can be pulled; building, saving and loading work"
 PROBE_SECONDS = 10  # a socket that systemd listens on first has to start its daemon
 REQUEST_SECONDS = 60  # the SDK's own default
 
@@ -175,8 +176,8 @@ def _embedded(candidate: Candidate, progress: Callable[[str], None]) -> "tuple[R
     if engine is None:
         engine = _in_machine(refusal, progress)
     machines.hold(engine)
-    because = f", as namespaces are refused here: {refusal}" if refusal else ""
-    return engine, f" in a small virtual machine ({machines.title(engine)}{because})"
+    because = f"as namespaces are refused here: {refusal}; " if refusal else ""
+    return engine, f" in a small virtual machine ({machines.title(engine)}; {because}{NO_NETWORK})"
 
 
 def _in_machine(refusal: str, progress: Callable[[str], None]) -> "Running":

@@ -27,7 +27,7 @@ LESSON = Material(
             (
                 "Begin with labkit.Child(client). The cells of this lesson, in their order, are the whole recipe.",
                 "You may leave steps out. Which ones does the task ask for? A new root needs a mount first.",
-                "It has to be process 1, so there is a fork. And at last it has to be a shell: there is one in the image.",
+                "It has to be process 1, so there is a fork. At last it has to be a shell: the image has one.",
             ),
         ),
         Exercise(
@@ -101,7 +101,7 @@ LESSON = Material(
                 Choice("Yes: root is root.", "Root's power is cut into capabilities, and you took most of them away."),
                 Choice(
                     "No: it has only the capabilities that were left to it.",
-                    "The engine leaves a container's root 14 of about 40, unless you ask for something else.",
+                    "The engine leaves a container's root some of them, unless you ask for others.",
                     right=True,
                 ),
                 Choice("No: root in a container is an ordinary user.", "Its number is 0, and it may do some of it."),

@@ -10,7 +10,7 @@ def missing(evidence: Evidence, name: str, expected: str, look: str) -> Outcome:
     """No container of that name: a slip in the name, no name given, made and removed again, or nothing tried."""
     if odd := evidence.stranger([name]):
         return not_yet("misnamed", f"a container called {odd}", f"the name {name}, letter by letter", look)
-    if evidence.unnamed():
+    if any(container.status == "running" for container in evidence.unnamed()):  # a build leaves ended ones
         return not_yet("unnamed", "a container under a name that Docker made up", f"the name {name}", look)
     if evidence.happened(name, "create"):
         return not_yet("gone", f"{name} was here and has been removed", expected, look)

@@ -39,6 +39,13 @@ SLIPS: dict[str, str] = {
     "no image": "The image that this exercise builds on is not there. Run the lesson's cells above from the top.",
     "wrong layers": "Count the layers of both images, and compare them from the bottom up. Which container was "
     "committed, and from which image did that one come?",
+    # drift
+    "drifted": "What was done in the container is in its own layer, and goes with it. In which layer does a fix last?",
+    "repaired": "It reads as it should, and it is still not what its image says: undoing by hand is one more change.",
+    "restarted": "A restart keeps the read-write layer, with all that was changed in it.",
+    "wrong one": "One was replaced that was as its image says. Which of them had drifted? `docker diff` tells.",
+    "not read-only": "Its root file system can be written to. That is chosen when the container is made.",
+    "no room": "It is sealed, and has no place to write. What can be mounted on a folder to write in?",
     # volumes
     "no volume": "Nothing is mounted there, so what is written goes into the container's own layer. Mounts are chosen "
     "when the container is made.",
@@ -140,12 +147,21 @@ SLIPS: dict[str, str] = {
     # by hand
     "not become": "The child is still the Python that you began with. Which call puts another program in a process's "
     "place?",
-    "wrong hostname": "Compare the hostname with your word. A container gets its own when it is made; a process in a UTS "
-    "namespace sets it with a call.",
+    "wrong hostname": "Compare the hostname with your word. A container gets its own when it is made; a process in "
+    "a UTS namespace sets it with a call.",
     "old root": "Its root folder is still that of the machine. Which call exchanges the root, and what must be mounted "
     "first?",
-    "too many powers": "Root in it can still do more than the task allows. Which capabilities does `inspect` list as "
-    "dropped?",
-    "own network": "It has a network namespace of its own. The task wants the other container's. It is chosen when the "
-    "container is made.",
+    # restarts and health
+    "no policy": "Without a policy the engine never restarts. It is an argument of `run`, a dictionary with a name.",
+    "no end": "This policy never gives up. Which one has a limit?",
+    "wrong limit": "The policy is the right one. How often may the engine try? Compare with the number in the task.",
+    "not over": "The engine has not given up yet. Wait a little: each wait is twice the one before.",
+    "called off": "A stop or a kill calls the restarts off. Let it come to its end alone.",
+    "no health check": "The engine does not know how to ask whether it is well. The argument of `run` is a dictionary "
+    "with a test and an interval.",
+    "not sick": "The check does not fail, or not yet. What does it look at, and how could that be taken away?",
+    "never healthy": "It has failed from its start on. Begin with a check that is passed, and see it healthy once.",
+    "never crashed": "The engine brings back only what ended without its being asked. How did the lesson's app crash?",
+    "not stopped": "The first half is done: it has come back. Now the second: ask the engine to end it.",
+    "given up": "It ended by itself, and nobody stopped it. Let it run again after the crash, and stop it then.",
 }

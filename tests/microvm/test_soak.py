@@ -25,8 +25,8 @@ pytestmark = pytest.mark.timeout(BOOTS * LIMIT)
 
 @pytest.fixture
 def load() -> Iterator[int]:
-    """Two endless loops for each processor, in processes of their own."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    """An endless loop for each processor, in processes of their own."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     yield len(loops)
     for loop in loops:
         loop.kill()
