@@ -3,6 +3,7 @@
 from docker.models.containers import Container
 
 from labkit.lessons.checks_02 import own_changes
+from labkit.lessons.checks_06 import mount_at
 from labkit.lessons.evidence import Evidence
 from labkit.lessons.material import Outcome, not_tried, not_yet, passed
 from labkit.lessons.missing import missing, wrong_image
@@ -113,8 +114,17 @@ def sealed(evidence: Evidence) -> Outcome:
         return not_yet("exited", f"{SAFE} is {container.status}", expected, FAULT)
     if not container.attrs["HostConfig"]["ReadonlyRootfs"]:
         return not_yet("not read-only", f"{SAFE} may change its own files", expected, REFUSES)
-    if evidence.says(container, "test", "-w", "/tmp") is None:
+    if not _has_room(container):
         return not_yet("no room", f"{SAFE} is read-only, /tmp too", expected, REFUSES)
     if evidence.says(container, "test", "-e", NOTE) is None:
-        return not_yet("nothing changed", f"{SAFE} is read-only, /tmp is not, and there is no {NOTE}", expected, REFUSES)
+        return not_yet(
+            "nothing changed", f"{SAFE} is read-only, /tmp is not, and there is no {NOTE}", expected, REFUSES
+        )
     return passed(f"{SAFE} refuses every change, and keeps its note where it may write")
+
+
+def _has_room(container: Container) -> bool:
+    """Whether something is mounted at /tmp to write in. A tmpfs of `--tmpfs` is told apart from all other mounts."""
+    return "/tmp" in (container.attrs["HostConfig"].get("Tmpfs") or {}) or bool(
+        (mount_at(container, "/tmp") or {}).get("RW")
+    )

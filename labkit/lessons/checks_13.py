@@ -35,7 +35,7 @@ def _not_running(container: Container, look: str) -> Wrong | None:
 
 
 def helper(evidence: Evidence) -> Outcome:
-    """A container with tools, in the process and network namespaces of one without. Watched: nothing is asked inside."""
+    """A container with tools, in two namespaces of one without. Watched: nothing is asked inside."""
     expected = f"{HELPER} from {BASE}, running, with the processes and the network of {QUIET}"
     container, quiet = evidence.container(HELPER), evidence.container(QUIET)
     if container is None:

@@ -16,7 +16,16 @@ from labkit.lessons.checks_06 import (
 )
 from labkit.lessons.material import Choice, Exercise, Material, Parameter, Prediction, Question
 
-CELLS = ("lab06-shop", "lab06-till", "lab06-look", "lab06-maker", "lab06-v1", "lab06-v2", "lab06-nameless", "lab06-bind")
+CELLS = (
+    "lab06-shop",
+    "lab06-till",
+    "lab06-look",
+    "lab06-maker",
+    "lab06-v1",
+    "lab06-v2",
+    "lab06-nameless",
+    "lab06-bind",
+)
 VOLUMES = ("lab06-data", "lab06-pages", VAULT, BOARD, COPY)
 
 LESSON = Material(

@@ -127,7 +127,9 @@ WRONG = [
     code("created", lambda c: c.containers.create(BASE, "true", name="lab05-signal"), "never ran", "not started"),
     gentle("deaf", lambda c: stopped(c, "lab05-gentle", "echo ready; exec sleep 60", 1), "was sent SIGKILL", "killed"),
     gentle("ended by itself", lambda c: ended(c, "lab05-gentle", "true"), "nobody stopped it", "not asked"),
-    gentle("143", lambda c: stopped(c, "lab05-gentle", POLITE.replace("0", "143", 1)), "ended by SIGTERM", "wrong code"),
+    gentle(
+        "143", lambda c: stopped(c, "lab05-gentle", POLITE.replace("0", "143", 1)), "ended by SIGTERM", "wrong code"
+    ),
     gentle("running", lambda c: run(c, "lab05-gentle", POLITE), "has not been stopped", "never stopped"),
     gentle("created", lambda c: c.containers.create(BASE, "true", name="lab05-gentle"), "never started", "not started"),
     gentle("other image", lambda c: ended(c, "lab05-gentle", "true", other_image(c)), "lab05-other", "wrong image"),

@@ -11,7 +11,7 @@ from tests.lessons.attempts import assert_complete, assert_wrong
 from tests.lessons.conftest import Attempt
 
 BASE, MINE, SAFE = "labkit/base", "lab07-mine", "lab07-safe"
-NIGHT, WORD = "lab07-c", "fjord"  # drawn with the seed of conftest.py
+NIGHT, WORD = "lab07-b", "fjord"  # drawn with the seed of conftest.py
 OTHERS = [name for name in FLEET if name != NIGHT]
 ROOM = {"read_only": True, "tmpfs": {"/tmp": ""}}
 

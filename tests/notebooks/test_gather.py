@@ -6,6 +6,7 @@ import pytest
 
 from tests.notebooks.execute import paths
 from tests.notebooks.gather import INDEX, facts, pages, words
+from tests.notebooks.test_claims import CLAIMS
 
 each_lesson = pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
 
@@ -32,14 +33,24 @@ def test_a_lesson_stands_on_earlier_ones(path):
     assert all(number < facts(path).number for number in facts(path).before)
 
 
+PATH = re.compile(r"^## .*?, (\d+) minutes\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+ROW = re.compile(r"^\| (\d+) \| (?:\[(\d\d)\]\((.*?)\))? ?\|", re.MULTILINE)
+PATHS = [(int(minutes), ROW.findall(text)) for minutes, text in PATH.findall(INDEX.read_text("utf-8"))]
+
+
 def test_the_paths_hold_what_they_promise():
-    """Each path lists lessons in an order that their prerequisites allow, and its minutes are the lessons' sum."""
-    minutes = {facts(path).number: facts(path).minutes for path in paths()}
-    sections = re.findall(
-        r"^## .*?, (\d+) minutes\n(.*?)(?=^## |\Z)", INDEX.read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    assert len(sections) == 3
-    for promised, text in sections:
-        lessons = re.findall(r"\]\((\d\d)_\w+\.ipynb\)", text)
-        assert int(promised) == sum(minutes[number] for number in lessons)
-        assert lessons == sorted(set(lessons))
+    """Their rows add up, no row asks for more minutes than its lesson has, and the order is the lessons' own."""
+    lessons = {facts(path).number: facts(path) for path in paths()}
+    (chapter, _), (workshop, _), (course, _) = PATHS
+    assert (chapter, workshop, course) == (90, 240, sum(lesson.minutes for lesson in lessons.values()))
+    for minutes, rows in PATHS[:2]:
+        assert minutes == sum(int(one) for one, _, _ in rows)
+        walked = [lessons[number] for _, number, _ in rows if number]
+        assert [(lesson.number, lesson.path.name) for lesson in walked] == [row[1:] for row in rows if row[1]]
+        assert walked == sorted(walked, key=lambda lesson: lesson.number)
+        assert all(int(one) <= lessons[number].minutes for one, number, _ in rows if number)
+
+
+def test_the_short_path_has_all_claims():
+    walked = {number for _, number, _ in PATHS[0][1]}
+    assert {claim for path in paths() for claim in facts(path).claims if facts(path).number in walked} == set(CLAIMS)
