@@ -24,6 +24,7 @@ _HOMES = {
     "VM": "labkit.vm",
     "Child": "labkit.child",
     "SecondEngine": "labkit.second_engine",
+    "engine_with_limits": "labkit.second_engine",
     "terminal": "labkit.lab_terminal",
     "load_ipython_extension": "labkit.magic",  # `%load_ext labkit`
 }

@@ -117,7 +117,7 @@ def _lent(client: Any) -> Talk:
             old.remove(force=True)
         container = client.containers.create(
             rootfs.TAG, ["sh", "-c", LEND, "sh", *pythons], stdin_open=True, cap_add=["SYS_ADMIN"],
-            security_opt=["seccomp=unconfined", "apparmor=unconfined"], pid_mode="host", network_mode="none",
+            security_opt=["seccomp=unconfined", "apparmor=unconfined"], network_mode="none",
             volumes={"/": {"bind": "/machine", "mode": "rw"}}, labels=rootfs.LABELS, name=LENT,
         )  # fmt: skip
         stream = client.api.attach_socket(container.id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})

@@ -44,15 +44,13 @@ class Claim:
 
     @classmethod
     def on(cls, client: docker.DockerClient) -> "Claim":
-        """An engine of labkit's own listens for one user alone; any other may be shared."""
-        if "labkit" in str(client.version().get("Platform", {}).get("Name", "")):
-            return cls()
-        me = owner(client.api.base_url)
-        return cls(me, shared=any(name != me for name in owners(client)))
+        """What the caller may remove there."""
+        me = whose(client)
+        return cls(me, shared=bool(me) and any(name != me for name in owners(client)))
 
     def foreign(self, labels: Labels) -> bool:
         """Whether a thing is signed by somebody else."""
-        return bool(self.owner) and (labels or {}).get(OWNER, self.owner) != self.owner
+        return foreign(self.owner, labels)
 
     def refusal(self, labels: Labels) -> str:
         """Why a thing with these labels stays; "" if it may go."""
@@ -63,6 +61,17 @@ class Claim:
         if self.shared and OWNER not in (labels or {}):
             return "it does not say whose it is, and others use this engine too"
         return ""
+
+
+def whose(client: docker.DockerClient) -> str:
+    """The caller's name on an engine; "" on one of labkit's own, as it listens for one user alone."""
+    platform = client.version().get("Platform") or {}
+    return "" if "labkit" in str(platform.get("Name", "")) else owner(client.api.base_url)
+
+
+def foreign(me: str, labels: Labels) -> bool:
+    """Whether a thing is signed by somebody else. `me` is what `whose` said."""
+    return bool(me) and (labels or {}).get(OWNER, me) != me
 
 
 def owners(client: docker.DockerClient) -> set[str]:

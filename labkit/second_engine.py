@@ -27,12 +27,13 @@ class SecondEngine:
     system said, where neither can be.
     """
 
-    def __init__(self, *, in_vm: bool = False) -> None:
+    def __init__(self, *, in_vm: bool = False, heading: str = "Second engine: ") -> None:
         refusal = machines.refusal()
-        with OneLine("Second engine: ") as line:
+        self.in_vm = in_vm or bool(refusal)
+        with OneLine(heading) as line:
             self._folder = Path(tempfile.mkdtemp(prefix="labkit-second-", dir="/tmp"))  # short: unix(7)'s 107 bytes
             try:
-                self.running = self._start(in_vm or bool(refusal), line)
+                self.running = self._start(line)
             except BaseException:
                 shutil.rmtree(self._folder, ignore_errors=True)
                 raise
@@ -47,9 +48,9 @@ class SecondEngine:
     def __repr__(self) -> str:
         return "SecondEngine: stopped" if self not in _running else "SecondEngine: running"
 
-    def _start(self, in_vm: bool, line: OneLine) -> control.Running:
+    def _start(self, line: OneLine) -> control.Running:
         state, path = self._folder / "state", self._folder / "engine.sock"
-        if in_vm:
+        if self.in_vm:
             return machines.start(state, path, lambda: line.say("starting a small virtual machine… "), held=True)
         return control.start(state, path, lambda: line.say("starting… "))
 
@@ -72,6 +73,26 @@ class SecondEngine:
         for image in self.client.images.list():
             with suppress(APIError):
                 self.client.images.remove(image.id, force=True)
+
+
+LIMITS = ("MemoryLimit", "PidsLimit", "CpuCfsQuota", "CPUShares")  # of GET /info: what the engine can set
+
+
+def engine_with_limits(client: docker.DockerClient) -> docker.DockerClient:
+    """This engine where it can set limits; else labkit's own in a small virtual machine, which can. Prints one line.
+
+    An ordinary user's engine may set none, unless the system has delegated a control group to the user: cgroups(7).
+    Raises EngineNotStarted where there is no machine either.
+    """
+    facts = client.info()
+    if all(facts.get(name) for name in LIMITS):
+        print("Limits: this engine can set them.")
+        return client
+    waiting = [each for each in _running if each.in_vm]
+    if waiting:
+        print("Limits: we go on in the small virtual machine that runs already.")
+        return waiting[-1].client
+    return SecondEngine(in_vm=True, heading="Limits: this engine may not set them here, so we go on in another: ").client
 
 
 def current() -> docker.DockerClient | None:

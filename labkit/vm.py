@@ -30,7 +30,7 @@ from typing import Literal
 from labkit.errors import EngineError
 from labkit.microvm import guest, keeper, qemu
 from labkit.microvm.boot import TICK, Watchdog, cpu_seconds
-from labkit.microvm.kinds import environment
+from labkit.microvm.kinds import QEMU, environment
 
 State = Literal["created", "running", "stopped", "deleted"]
 RUN_SECONDS = 60.0
@@ -124,6 +124,9 @@ class VM:
         """What the machine printed: seconds since it was switched on, and a line."""
         self._files = guest.default_files() / "vm"
         guest.ensure("vm", guest.default_files())
+        if not guest.qemu_found(self._files):
+            do = f"install it (Debian, Ubuntu: `sudo apt install {QEMU.package}`); no machine can be made without"
+            raise VMError("We looked for QEMU, which makes the machine", "it is not installed", do)
         self._folder = Path(tempfile.mkdtemp(prefix="labkit-disks-"))
         self._disks = [_make_disk(self._folder / f"disk{number}") for number in range(disks)]
         self._kept: keeper.Kept | None = None

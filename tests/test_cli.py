@@ -25,6 +25,7 @@ from labkit.engine import control
 from labkit.errors import EngineNotStarted, EngineNotStopped
 from labkit.images import make
 from labkit.lessons.progress import Progress
+from labkit.lessons.tidy import tidy
 from tests.backends import backend_missing, not_for_this_engine
 from tests.engines import Engine, is_labkit
 
@@ -417,6 +418,19 @@ def test_clean_of_one_learner_leaves_the_things_of_another(
     monkeypatch.setenv("LABKIT_OWNER", "ben")
     assert not any(one.kept for one in cleaning.clean(learners["ben"])), "now nobody else is there"
     assert things(client, "ben") == []
+
+
+def test_the_end_of_a_lesson_too(
+    client: docker.DockerClient, learners: dict[str, docker.DockerClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_labkit(client.version()):
+        not_for_this_engine("an engine of ours is one user's own: what is on it is all theirs")
+    monkeypatch.setattr(sys.modules[tidy.__module__], "FILTERS", cleaning.FILTERS)
+    monkeypatch.setenv("LABKIT_OWNER", "ana")
+    before = [one.id for one in things(client, "ben")]
+    tidy(learners["ana"], "labkit-test-clean-", ["labkit-test-clean-ana", "labkit-test-clean-ben"])
+    assert [one.id for one in things(client, "ben")] == before
+    assert {type(one).__name__ for one in things(client, "ana")} == {"Image"}, "whose name is not the lesson's"
 
 
 def test_on_an_engine_of_ones_own_all_is_ones_own(

@@ -28,6 +28,7 @@ CONDA_NAMES = {"docker": "docker-py", "matplotlib": "matplotlib-base"}
 # Without a requirement in pyproject.toml: they come with what is named there.
 COME_ALONG = {
     "requests": "docker",
+    "PIL": "matplotlib",
     "IPython": "jupyterlab",
     "traitlets": "jupyterlab",
     "nbformat": "jupyterlab",

@@ -143,6 +143,10 @@ async def serve(state: State, socket: Path, ids: userns.Ids | None, sockets: Mak
     shim = await Shim.connect(state.root)
     firewall = Firewall(str(state.root), rootless=ids is not None)
     networks = await Networks.load(state, firewall, sockets)
+    if ids is not None:
+        from labkit.engine.registry import reach
+
+        reach.through(sockets)
     engine = Engine(state, Events(), driver, images, shim, ids, state.id(), warnings(ids))
     engine.networks = networks
     engine.volumes = Volumes(engine)

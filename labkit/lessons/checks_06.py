@@ -95,9 +95,9 @@ def two_doors(evidence: Evidence) -> Outcome:
 
 def _wrong_modes(pen: bool, glass: bool) -> Slip:
     if pen and glass:
-        return "writable", f"both may write to {BOARD}"
+        return "may write", f"both may write to {BOARD}"
     if glass:
-        return "writable", f"{GLASS} may write to {BOARD}, and {PEN} may not: the wrong way round"
+        return "may write", f"{GLASS} may write to {BOARD}, and {PEN} may not: the wrong way round"
     return "not writable", f"neither of the two may write to {BOARD}"
 
 

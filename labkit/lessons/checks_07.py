@@ -53,14 +53,16 @@ def _wrong_fleet(evidence: Evidence, found: dict[str, Container], night: str) ->
         if name in evidence.seen and own_changes(evidence.changes(container)):
             return "drifted", f"{name} is new, and has drifted from its image again", BY_HAND
     if others := [name for name in FLEET if name != night and name in evidence.seen]:
-        return "wrong one", f"{' and '.join(others)} was replaced, and had not drifted", BY_HAND
+        return "not the drifted one", f"{' and '.join(others)} was replaced, and had not drifted", BY_HAND
     return None
 
 
 def _not_replaced(evidence: Evidence, container: Container, expected: str) -> Outcome:
     """The old container is still there: untouched, restarted, or repaired by hand. Its name is not given away."""
     if (evidence.file(container, PAGE) or "").strip() == "Welcome to the shop":
-        return not_yet("repaired", "the page is as it was, and one container still shows drift", expected, BY_HAND)
+        return not_yet(
+            "repaired by hand", "the page is as it was, and one container still shows drift", expected, BY_HAND
+        )
     if evidence.happened(str(container.name), "die"):
         return not_yet("restarted", "the drifted one was restarted, and has drifted still", expected, RESTART)
     return not_tried("one of the three has drifted", expected, BY_HAND)
@@ -117,14 +119,12 @@ def sealed(evidence: Evidence) -> Outcome:
     if not _has_room(container):
         return not_yet("no room", f"{SAFE} is read-only, /tmp too", expected, REFUSES)
     if evidence.says(container, "test", "-e", NOTE) is None:
-        return not_yet(
-            "nothing changed", f"{SAFE} is read-only, /tmp is not, and there is no {NOTE}", expected, REFUSES
-        )
+        return not_yet("nothing changed", f"{SAFE} is sealed, with room, and there is no {NOTE}", expected, REFUSES)
     return passed(f"{SAFE} refuses every change, and keeps its note where it may write")
 
 
 def _has_room(container: Container) -> bool:
     """Whether something is mounted at /tmp to write in. A tmpfs of `--tmpfs` is told apart from all other mounts."""
-    return "/tmp" in (container.attrs["HostConfig"].get("Tmpfs") or {}) or bool(
-        (mount_at(container, "/tmp") or {}).get("RW")
-    )
+    by_option = "/tmp" in (container.attrs["HostConfig"].get("Tmpfs") or {})
+    mount = mount_at(container, "/tmp")
+    return by_option or bool(mount and mount["RW"])

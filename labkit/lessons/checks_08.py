@@ -104,7 +104,7 @@ def no_zombies(evidence: Evidence) -> Outcome:
 def _a_zombie(evidence: Evidence, container: Container) -> Wrong | None:
     listed = evidence.says(container, "ps", "-o", "args") or ""
     if WORK not in listed.splitlines():
-        return "wrong command", f"{TIDY} runs, and {WORK!r} is not among its processes", FIRST
+        return "other work", f"{TIDY} runs, and {WORK!r} is not among its processes", FIRST
     zombies = int(evidence.says(container, "sh", "-c", ORPHAN) or 0)
     if zombies:
         words = " ".join(_command(evidence, container))

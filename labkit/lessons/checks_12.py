@@ -62,7 +62,7 @@ def _not_given_up(container: Container, wanted: int) -> Wrong | None:
         return "no end", f"its policy is {policy}: restarted {_times(count)} so far, and it goes on", FAILURE
     limit = container.attrs["HostConfig"]["RestartPolicy"]["MaximumRetryCount"]
     if limit != wanted:
-        return "wrong limit", f"the limit of its policy is {limit or 'not set'}", FAILURE
+        return "wrong retries", f"the limit of its policy is {limit or 'not set'}", FAILURE
     if container.status != "exited":
         return "not over", f"{TRIES} is {container.status}, restarted {_times(count)} so far", FAILURE
     if exit_code(container) == 0:

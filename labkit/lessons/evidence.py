@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 import docker
 from docker.errors import APIError, NotFound
@@ -113,7 +113,8 @@ class Evidence:
             done = container.exec_run(list(command))
         except APIError:  # not running (409), or gone
             return None
-        return done.output.decode(errors="replace") if done.exit_code == 0 else None
+        said = cast(bytes, done.output)  # neither a stream nor a socket was asked for
+        return said.decode(errors="replace") if done.exit_code == 0 else None
 
     def happened(self, name: str, action: str) -> bool:
         """Whether a container of that name had this event since the lesson began, and the engine still knows."""
@@ -135,7 +136,7 @@ class Evidence:
             return None
         for _ in chunks:
             pass  # read to the end, or the connection is lost
-        return moment(about["mtime"])
+        return moment(about["mtime"]) if about else None
 
     def _events(self) -> Iterable[dict[str, Any]]:
         # The API takes seconds with a fraction, which the SDK passes on as text. `until` now ends the stream.

@@ -16,16 +16,7 @@ from labkit.lessons.checks_06 import (
 )
 from labkit.lessons.material import Choice, Exercise, Material, Parameter, Prediction, Question
 
-CELLS = (
-    "lab06-shop",
-    "lab06-till",
-    "lab06-look",
-    "lab06-maker",
-    "lab06-v1",
-    "lab06-v2",
-    "lab06-nameless",
-    "lab06-bind",
-)
+CELLS = tuple(f"lab06-{name}" for name in ("shop", "till", "maker", "look", "v1", "v2", "nameless", "bind"))
 VOLUMES = ("lab06-data", "lab06-pages", VAULT, BOARD, COPY)
 
 LESSON = Material(

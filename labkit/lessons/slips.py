@@ -30,7 +30,7 @@ SLIPS: dict[str, str] = {
     "not restarted": "It is stopped, with its files. A stopped container can be started again; no new one is needed.",
     "too fresh": "The file is younger than the container's last stop. Which comes first in the task: the file or the "
     "stop?",
-    "not asked": "It ended, and nobody had asked it to. A stop sends a signal first, and that is what the task is about.",
+    "not asked": "It ended, and nobody had asked it to. A stop sends a signal first, and the task is about that.",
     "killed": "The grace period ran out, and SIGKILL came. The main process needs a plan for the stop signal. Has it "
     "made one, and is it really process 1?",
     # images
@@ -41,9 +41,9 @@ SLIPS: dict[str, str] = {
     "committed, and from which image did that one come?",
     # drift
     "drifted": "What was done in the container is in its own layer, and goes with it. In which layer does a fix last?",
-    "repaired": "It reads as it should, and it is still not what its image says: undoing by hand is one more change.",
+    "repaired by hand": "It reads as it should, and it is still not what its image says: undoing by hand is one more change.",
     "restarted": "A restart keeps the read-write layer, with all that was changed in it.",
-    "wrong one": "One was replaced that was as its image says. Which of them had drifted? `docker diff` tells.",
+    "not the drifted one": "One was replaced that was as its image says. Which had drifted? `docker diff` tells.",
     "not read-only": "Its root file system can be written to. That is chosen when the container is made.",
     "no room": "It is sealed, and has no place to write. What can be mounted on a folder to write in?",
     # volumes
@@ -51,7 +51,7 @@ SLIPS: dict[str, str] = {
     "when the container is made.",
     "wrong volume": "Another volume is mounted there. A new name is no error: the engine silently makes a new volume. "
     "Compare the names.",
-    "writable": "It may write there. A mount has a mode, which is chosen together with it.",
+    "may write": "It may write there. A mount has a mode, which is chosen together with it.",
     "not writable": "It may only read there. Which of the two should be able to write?",
     "not before": "The file is younger than the container that should only find it. Who comes first in the task?",
     # files and layers
@@ -90,7 +90,7 @@ SLIPS: dict[str, str] = {
     "stands at the top?",
     "wrong folder": "The right program in the wrong folder. Each process has a current folder; a child begins in that "
     "of its parent.",
-    "wrong command": "It runs, and does something else than the task wants. Read the list of its processes.",
+    "other work": "It runs, and does something else than the task wants. Read the list of its processes.",
     "zombie": "Somebody must ask for the exit code of each child, also of an adopted one. Does your PID 1 do that?",
     "two jobs": "Count how often the app runs in the container. One container, one job.",
     # virtual machines and containers
@@ -154,7 +154,7 @@ SLIPS: dict[str, str] = {
     # restarts and health
     "no policy": "Without a policy the engine never restarts. It is an argument of `run`, a dictionary with a name.",
     "no end": "This policy never gives up. Which one has a limit?",
-    "wrong limit": "The policy is the right one. How often may the engine try? Compare with the number in the task.",
+    "wrong retries": "The policy is the right one. How often may the engine try? Compare with the number in the task.",
     "not over": "The engine has not given up yet. Wait a little: each wait is twice the one before.",
     "called off": "A stop or a kill calls the restarts off. Let it come to its end alone.",
     "no health check": "The engine does not know how to ask whether it is well. The argument of `run` is a dictionary "
@@ -164,4 +164,19 @@ SLIPS: dict[str, str] = {
     "never crashed": "The engine brings back only what ended without its being asked. How did the lesson's app crash?",
     "not stopped": "The first half is done: it has come back. Now the second: ask the engine to end it.",
     "given up": "It ended by itself, and nobody stopped it. Let it run again after the crash, and stop it then.",
+    # limits
+    "no limit": "Nothing was set for it, so the usual holds: no limit, and equal shares. The number is given when the "
+    "container is made, and some can be changed later.",
+    "limit too high": "It would do its work with less. The task names the most that it may be given.",
+    "limit too low": "It was killed while it worked: 137 is 128 and signal 9. How much more might it need? Try.",
+    "wrong limit": "There is a number, and it is not the one that the task asks for.",
+    "turned round": "The one that shall get more has less.",
+    "limit, not share": "A limit holds even when nobody else wants the processor. The task asks for a rank between two.",
+    # a page of Python
+    "no run": "The judge calls `run` with a list of words, and wants two things back: a text and a number. Call it "
+    "yourself in the child, and read what it says.",
+    "wrong environment": "Its environment is your Python's. The call that starts the program can give it another.",
+    "not fresh": "What one container wrote, the next one finds. What has to be made anew for each run?",
+    "all processes": "It sees others' processes, or none at all. What does /proc show, and who mounted it?",
+    "not kept": "What is written there goes into the container's layer. A folder that outlives it is mounted.",
 }

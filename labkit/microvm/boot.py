@@ -19,6 +19,7 @@ from labkit.errors import EngineNotStarted
 from labkit.microvm import guest as guest_files
 from labkit.microvm import keeper
 from labkit.microvm.channel import Channel, ChannelClosed, LineToGuest
+from labkit.microvm.init import CLOCK
 from labkit.microvm.keeper import Kept
 from labkit.microvm.kinds import Kind, Machine, environment, executable_folder, memory_for_guest
 from labkit.microvm.mux import ProtocolError
@@ -28,6 +29,7 @@ from labkit.microvm.relay import Relay
 
 TICK = 0.25  # seconds between two looks of the watchdog
 BEAT = 60.0  # seconds between two looks at a guest that is ready
+BUSY = 0.2  # of a processor: more than an idle guest takes, and no more than a spinning one gets on a busy machine
 CONSOLE_LINES = 200  # what is kept of the guest's console
 
 
@@ -92,12 +94,22 @@ def start(kind: Kind, files: Path, on_console: Callable[[str], None] = lambda li
     def answer(target: str) -> socket.socket | None:
         if target == TARGET:
             return publisher.requested()
+        if target == CLOCK:
+            return what_time_it_is()
         guest.said = target
         return None
 
     guest.relay.watch(kept.ended, _machine_ended)
     _watch_console(guest, on_console)
     return guest
+
+
+def what_time_it_is() -> socket.socket:
+    """A socket from which the time can be read, in seconds since 1970."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.sendall(f"{time.time():.6f}".encode())
+    return theirs
 
 
 def _machine_ended() -> None:
@@ -163,7 +175,7 @@ class Heartbeat:
         if now < self._next:
             return
         before, self._cpu = self._cpu, cpu_seconds(self.guest.kept.session)
-        self._next, busy = now + BEAT, self._cpu - before > BEAT / 2
+        self._next, busy = now + BEAT, self._cpu - before > BUSY * BEAT
         if busy and self._asked and self.guest.relay.mux.is_open(self._asked):
             raise ChannelClosed(f"it is busy and has not answered for {BEAT:.0f} seconds")
         self._asked = self.guest.relay.mux.open("alive") if busy else 0

@@ -45,14 +45,26 @@ def clock_words() -> list[str]:
     return [f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check"]
 
 
-def tsc_khz() -> int:
-    """How fast the processor's time stamp counter counts, in kHz: from /proc/cpuinfo, proc_cpuinfo(5)."""
+def tsc_khz(cpuinfo: str | None = None) -> int:
+    """How fast the processor's time stamp counter counts, in kHz: from /proc/cpuinfo, proc_cpuinfo(5).
+
+    "cpu MHz" is how fast the processor runs at this moment; the counter has the nominal speed, which many names tell.
+    In a virtual machine both are the same, and the first is exact.
+    """
+    text = _cpuinfo() if cpuinfo is None else cpuinfo
+    now = re.search(r"^cpu MHz\s*: ([\d.]+)", text, re.MULTILINE)
+    nominal = re.search(r"^model name.* @ ([\d.]+)GHz", text, re.MULTILINE)
+    virtual = re.search(r"^flags.*\bhypervisor\b", text, re.MULTILINE)
+    if nominal and not virtual:
+        return round(float(nominal[1]) * 1_000_000)
+    return int(float(now[1]) * 1000) if now else 1_000_000  # where it is emulated it counts nanoseconds
+
+
+def _cpuinfo() -> str:
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        return Path("/proc/cpuinfo").read_text()
     except OSError:
-        text = ""
-    match = re.search(r"^cpu MHz\s*: ([\d.]+)", text, re.MULTILINE)
-    return int(float(match[1]) * 1000) if match else 1_000_000  # where it is emulated it counts nanoseconds
+        return ""
 
 
 def disk(number: int, image: Path, *, read_only: bool = False) -> list[str]:

@@ -59,6 +59,8 @@ def build(target: Path) -> None:
 
 def fill(tree: Path) -> None:
     """Lay the guest's files out below `tree`."""
+    from labkit.engine.containers.hostdevices import init_program  # only here: others import us for a path
+
     for name in FOLDERS:
         (tree / name).mkdir()
     (tree / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
@@ -70,6 +72,8 @@ def fill(tree: Path) -> None:
     shutil.copytree(Path(labkit.__file__).parent, library / "labkit", ignore=ignore)
     for source, name in needed_packages(ENGINE_NEEDS):
         _copy(source, library / name)
+    if init := init_program():  # for containers that ask for one: `docker run --init`
+        _copy(Path(init), _below(tree, Path(init)))
     for path in libraries([path for path in tree.rglob("*") if _is_elf(path)], tree):
         _copy(Path(path), _below(tree, Path(path)))
         _link(tree / LIBC_FOLDER.lstrip("/") / Path(path).name, path)

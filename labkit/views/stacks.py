@@ -172,7 +172,7 @@ def vm_facts(vm: VM) -> Facts:
 def _inside(vm: VM) -> list[str]:
     if vm.state != "running":
         return []
-    return [vm.kernel(), base.number_of(len(vm.processes()), "process") + " before any app"]
+    return [_short(vm.kernel()), base.number_of(len(vm.processes()), "process") + " before any app"]
 
 
 def container_facts(client: DockerClient, group: observe.ProcessGroup, start: Start | None = None) -> Facts:
@@ -180,7 +180,7 @@ def container_facts(client: DockerClient, group: observe.ProcessGroup, start: St
     container, info = group.container, client.info()
     figures = {
         "hardware": _machine(info.get("NCPU"), info.get("MemTotal")),
-        "operating system": [f"Linux {info.get('KernelVersion')}", info.get("OperatingSystem") or "Linux"],
+        "operating system": [_short(f"Linux {info.get('KernelVersion')}"), info.get("OperatingSystem") or "Linux"],
         "container engine": [_engine(client.version())],
     }
     if container.status != "removed":
@@ -199,6 +199,11 @@ def _container_figures(client: DockerClient, group: observe.ProcessGroup, start:
         *([base.number_of(len(group.processes), "process")] if group.processes else []),
         *([f"started in {seconds_said(start.seconds)}"] if start else []),
     ]
+
+
+def _short(kernel: str) -> str:
+    """A kernel's version without what its distribution adds: "Linux 6.1.0"."""
+    return kernel.partition("-")[0]
 
 
 def _state_said(container: observe.ContainerState) -> str:

@@ -23,8 +23,8 @@ def test_a_tampered_output_is_noticed(docker_client, image, packages, tmp_path):
     stored = (paths()[0].parent / "00_start_here.ipynb").read_text()
     tampered = tmp_path / "tampered.ipynb"
     tampered.write_text(stored.replace("Hello from a container", "Hullo from a container"))
-    tmp_path.chmod(0o755)
-    done = nbval(docker_client, packages, "uml", "/tampered.ipynb", {str(tampered): _read_only("/tampered.ipynb")})
+    place = "/notebooks/tampered.ipynb"
+    done = nbval(docker_client, packages, "uml", place, {str(tampered): _read_only(place)})
     assert done.status == 1
     assert "Hullo" in done.text
 

@@ -1,7 +1,8 @@
 """Pictures of the views and of the lessons, light and dark: `python -m tests.browser.screenshots`, into ./screenshots.
 
 Each lesson, and the gallery of all views, is run in JupyterLab up to its end, on the engine that DOCKER_HOST names,
-else on one of our own. Names of notebooks as arguments (`gallery`, `01`) choose among them.
+else on one of our own. Names of notebooks as arguments (`gallery`, `01`) choose among them. Those in CHOSEN are also
+put where the README shows them, in fewer colours.
 """
 
 import contextlib
@@ -12,15 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from PIL import Image
 
 from tests import engines
 from tests.browser import lab
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "screenshots"
+IMAGES = ROOT / "notebooks" / "images"
 NARROW = 500  # pixels, the width of a drawing in a small window
 WINDOW, TALL = {"width": 1280, "height": 900}, {"width": 1280, "height": 1900}  # a view must fit in, to be photographed
 VIEWS = ("stack", "processes", "lifecycle", "walk", "namespaces", "gauges", "services", "timeline", "stacks")
+# a picture made here -> its name in notebooks/images, for the README
+CHOSEN = {
+    "03-stacks-1-light": "vm-beside-container",
+    "02-stack-4-light": "layer-stack",
+    "gallery-lifecycle-1-light": "life-cycle",
+    "gallery-processes-1-light": "process-tree",
+}
+COLOURS = 256  # enough for drawings, and a third of the bytes
 # how a notebook's name begins -> (what its last cell holds, how the names of what it makes begin)
 ENDS = {"gallery": ("tidy()", "gallery-")}
 
@@ -34,7 +45,7 @@ def main(chosen: tuple[str, ...]) -> None:
         for notebook in [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "extra").glob("*.ipynb")]:
             if notebook.name.startswith(chosen):
                 shutil.copy(notebook, server.folder)
-        shutil.copytree(ROOT / "notebooks" / "images", server.folder / "images", dirs_exist_ok=True)
+        shutil.copytree(IMAGES, server.folder / "images", dirs_exist_ok=True)
         for notebook in sorted(server.folder.glob("*.ipynb")):
             short = notebook.stem if notebook.stem in ENDS else notebook.stem[:2]
             last, prefix = ENDS.get(short, ("lesson.end()", f"lab{short}-"))
@@ -69,6 +80,9 @@ def shoot(notebook: lab.Notebook, view: Any, name: str) -> None:
     view.screenshot(path=FOLDER / f"{name}-narrow.png")
     view.evaluate("(root) => (root.style.width = '')")
     print(FOLDER / f"{name}.png")
+    if name in CHOSEN:
+        with Image.open(FOLDER / f"{name}.png") as picture:
+            picture.convert("RGB").quantize(COLOURS).save(IMAGES / f"{CHOSEN[name]}.png", optimize=True)
 
 
 def clean(address: str, prefix: str) -> None:

@@ -142,17 +142,23 @@ def by_path(call: ast.Call) -> Iterator[Endpoint]:
     """A verb and a path among the arguments, as in `ask("POST", f"/containers/{id}/wait")`."""
     texts = [text_of(argument) for argument in call.args]
     verbs = [text for text in texts if text in ("GET", "POST", "PUT", "DELETE", "HEAD")]
-    if isinstance(call.func, ast.Attribute):
-        verbs += re.findall(r"^_?(get|put|post|delete|head)", call.func.attr)
+    verbs += re.findall(r"^_?(get|put|post|delete|head)", name_of(call.func))
     for verb in verbs:
         for path in (re.sub(r"^(\{\})?(/v\d[\d.]+)?(?=/)|\?.*$", "", text) for text in texts):
             yield from KNOWN & {endpoint(verb, path)}
+
+
+def name_of(function: ast.expr) -> str:
+    """`get` for a function of this name, and for a method."""
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def text_of(argument: ast.expr) -> str:
     """A string, with `{}` for what an f-string puts in; nothing for what is none."""
     if isinstance(argument, ast.Call) and argument.args:  # api._url("/path")
         return text_of(argument.args[0])
+    if isinstance(argument, ast.BinOp):  # base_url + "/path"
+        return text_of(argument.right)
     if isinstance(argument, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in argument.values)
     return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""

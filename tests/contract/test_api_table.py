@@ -47,6 +47,11 @@ def test_only_what_is_served_can_lack_something():
         ("network.remove()", {("DELETE", "/networks/{}")}),
         ("client.api.exec_start(x)", {("POST", "/exec/{}/start")}),
         ('ask("POST", f"/containers/{x}/wait")', {("POST", "/containers/{}/wait")}),
+        ('get(client, "/info")', {("GET", "/info")}),
+        ('client.api.head(client.api.base_url + "/_ping")', {("HEAD", "/_ping")}),
+        ('client.api.head(client.api._url("/containers/{0}/archive", x))', {("HEAD", "/containers/{}/archive")}),
+        ("container.update(cpu_shares=2)", {("POST", "/containers/{}/update")}),
+        ("client.images.prune(filters=x)", {("POST", "/images/prune")}),
         ('api._post_json(api._url("/volumes/create"))', {("POST", "/volumes/create")}),
     ],
 )

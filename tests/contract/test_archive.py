@@ -1,5 +1,8 @@
 """Files in and out of a container (docker cp): running or stopped, with their modes, and never past its root."""
 
+import base64
+import json
+
 import docker
 import pytest
 
@@ -26,6 +29,24 @@ def test_get_a_file(container):
     assert (stat["name"], stat["size"], stat["linkTarget"]) == ("motd", 21, "")
     assert stat["mode"] & 0o777 == 0o644
     assert stat["mtime"].startswith("1970-01-01T")
+
+
+def head(client, container, path):
+    where = {"params": {"path": path}, "timeout": 30}
+    return client.api.head(client.api._url("/containers/{0}/archive", container.id), **where)
+
+
+@pytest.mark.parametrize("path", ["/etc/motd", "/etc", "/bin/ls"])
+def test_look_at_a_path(client, container, path):
+    """HEAD tells of a path what GET tells beside its tar: the docker command asks before it copies."""
+    answer = head(client, container, path)
+    told = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert told == container.get_archive(path)[1]
+
+
+def test_look_at_a_path_that_is_not_there(client, container):
+    assert head(client, container, "/no/such/file").status_code == 404
 
 
 def test_get_a_folder(container):

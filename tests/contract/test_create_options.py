@@ -114,6 +114,13 @@ def test_a_request_for_a_gpu(client, image):
     with pytest.raises(docker.errors.APIError) as refusal:
         container.start()
     assert refusal.value.explanation == 'could not select device driver "" with capabilities: [[labkit-gpu]]'
+    assert refusal.value.status_code == 500
+    container.reload()
+    assert (container.status, container.attrs["State"]["ExitCode"]) == ("created", 128)
+    (kept,) = container.attrs["HostConfig"]["DeviceRequests"]
+    assert kept == {
+        "Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["labkit-gpu"]], "Options": None,
+    }  # fmt: skip
 
 
 def test_privileged(client, image, engine):

@@ -18,11 +18,18 @@ def post(client: docker.DockerClient, path: str, **options):
 # --- who is there ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_ping_says_ok_and_which_api(client, method):
-    answer = client.api.request(method, client.api.base_url + "/_ping", timeout=30)
-    assert answer.status_code == 200
-    assert answer.text == ("OK" if method == "GET" else "")
+def ping(client):
+    return get(client, "/_ping")
+
+
+def ping_without_the_word(client):
+    return client.api.head(client.api.base_url + "/_ping", timeout=30)
+
+
+@pytest.mark.parametrize(("ask", "word"), [(ping, "OK"), (ping_without_the_word, "")])
+def test_ping_says_ok_and_which_api(client, ask, word):
+    answer = ask(client)
+    assert (answer.status_code, answer.text) == (200, word)
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["Api-Version"] == client.version()["ApiVersion"]
     assert answer.headers["Ostype"] == "linux"
@@ -172,3 +179,20 @@ def test_the_sdk_raises_not_found(client, call):
 def test_an_unknown_image_has_an_exception_of_its_own(client):
     with pytest.raises(docker.errors.ImageNotFound, match=r"No such image: labkit-no-such:latest"):
         client.containers.create("labkit-no-such")
+
+
+# --- what this engine has not, and how it says so ----------------------------------------------------------------
+
+
+def test_plugins(client):
+    assert isinstance(client.api.plugins(), list)
+    with pytest.raises(docker.errors.NotFound, match=r"(?i)plugin.*not found"):
+        client.api.inspect_plugin("labkit-nosuch")
+
+
+def test_there_is_no_swarm_to_leave(client):
+    if client.info()["Swarm"]["LocalNodeState"] != "inactive":
+        pytest.skip("this dockerd is in a swarm, and shall stay there")
+    with pytest.raises(docker.errors.APIError, match="not part of a swarm") as refusal:
+        client.api.leave_swarm()
+    assert refusal.value.status_code == 503

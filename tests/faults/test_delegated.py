@@ -125,13 +125,40 @@ def test_info_says_which_limits_can_be_kept(group, client):
         assert any(words in warning for warning in info["Warnings"]) == (controller not in controllers)
 
 
-def test_limits_are_kept(group, client):
-    if "memory" not in (group / "cgroup.controllers").read_text():
-        not_for_this_engine("this machine has the controller of memory in version 1, which can't be delegated safely")
+@pytest.fixture
+def controller(group):
+    """`controller("pids")`: not for a machine that has this one in version 1."""
+
+    def need(name: str) -> None:
+        if name not in (group / "cgroup.controllers").read_text().split():
+            not_for_this_engine(f"this machine has the controller {name} in version 1, which can't be delegated safely")
+
+    return need
+
+
+def test_memory_is_limited(controller, client):
+    controller("memory")
     hog = client.containers.run(IMAGE, ["tail", "/dev/zero"], mem_limit="16m", memswap_limit="16m", detach=True)
     assert hog.wait(timeout=30)["StatusCode"] == 137
     hog.reload()
     assert hog.attrs["State"]["OOMKilled"]
+
+
+def test_processes_are_limited(controller, client):
+    controller("pids")
+    fill_up = "for i in 1 2 3 4 5 6 7; do sleep 600 & done; echo full; exec sleep 600"
+    full = client.containers.run(IMAGE, ["sh", "-c", fill_up], pids_limit=8, detach=True)
+    eventually(lambda: b"full" in full.logs())
+    assert b"can't fork" in full.exec_run(["sh", "-c", "true & wait"]).output
+    assert full.exec_run(["echo", "well"]).output == b"well\n"
+
+
+def test_processor_time_is_limited(group, controller, client):
+    controller("cpu")
+    spin, tenth = ["sh", "-c", "while :; do :; done"], {"cpu_period": 10_000, "cpu_quota": 1_000}
+    busy = client.containers.run(IMAGE, spin, detach=True, **tenth)
+    stat = group / "labkit" / busy.id / "cpu.stat"
+    eventually(lambda: int(stat.read_text().partition("nr_throttled ")[2].split()[0]) > 0)
 
 
 def test_an_engine_that_comes_back_from_elsewhere_finds_its_group(group, engine, user, client):

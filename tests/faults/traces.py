@@ -67,7 +67,7 @@ def settled(engine: Engine, seconds: float = SECONDS) -> Picture:
     deadline = time.monotonic() + seconds
     found = of(engine)
     while time.monotonic() < deadline:
-        time.sleep(0.3)
+        time.sleep(0.15)
         before, found = found, of(engine)
         if before == found:
             break

@@ -14,6 +14,7 @@ BASE, PAGE = "labkit/base", "/diary.txt"
 WORD, SIGNAL = "amber", signal.SIGUSR1  # drawn with the seed of conftest.py
 CODE = 128 + SIGNAL
 POLITE = "trap 'exit 0' TERM; echo ready; sleep 60 & wait"
+IMPOLITE = "trap 'exit 143' TERM; echo ready; sleep 60 & wait"
 OTHER = "lab05-other"  # the tag of another image
 
 
@@ -127,9 +128,7 @@ WRONG = [
     code("created", lambda c: c.containers.create(BASE, "true", name="lab05-signal"), "never ran", "not started"),
     gentle("deaf", lambda c: stopped(c, "lab05-gentle", "echo ready; exec sleep 60", 1), "was sent SIGKILL", "killed"),
     gentle("ended by itself", lambda c: ended(c, "lab05-gentle", "true"), "nobody stopped it", "not asked"),
-    gentle(
-        "143", lambda c: stopped(c, "lab05-gentle", POLITE.replace("0", "143", 1)), "ended by SIGTERM", "wrong code"
-    ),
+    gentle("143", lambda c: stopped(c, "lab05-gentle", IMPOLITE), "ended by SIGTERM", "wrong code"),
     gentle("running", lambda c: run(c, "lab05-gentle", POLITE), "has not been stopped", "never stopped"),
     gentle("created", lambda c: c.containers.create(BASE, "true", name="lab05-gentle"), "never started", "not started"),
     gentle("other image", lambda c: ended(c, "lab05-gentle", "true", other_image(c)), "lab05-other", "wrong image"),

@@ -34,6 +34,12 @@ def sh(container, line):
 # --- night-shift ---
 
 
+def after_the_night(client):
+    for name in FLEET:
+        run(client, name)
+    sh(client.containers.get(NIGHT), f"echo 'Back in five minutes' >> {PAGE}")
+
+
 def replace(client, name=NIGHT, image=TWO):
     client.containers.get(name).remove(force=True)
     return run(client, name, image)
@@ -105,7 +111,11 @@ def ended(client):
 
 
 # what a learner does for one exercise
-night = partial(Attempt, "night-shift")
+def night(name, do, *found):
+    """In the morning: three shops, of which one has drifted."""
+    return Attempt("night-shift", name, lambda client: (after_the_night(client), do(client)), *found)
+
+
 fix = partial(Attempt, "lasting-fix")
 seal = partial(Attempt, "sealed")
 
@@ -118,10 +128,10 @@ RIGHT = [
     seal("volume", lambda c: sh(run(c, SAFE, read_only=True, volumes=["/tmp"]), "echo hello > /tmp/note.txt")),
 ]
 WRONG = [
-    night("by hand", by_hand, "still shows drift", "repaired"),
+    night("by hand", by_hand, "still shows drift", "repaired by hand"),
     night("restarted", lambda c: c.containers.get(NIGHT).restart(timeout=0), "was restarted", "restarted"),
-    night("all replaced", replace_all, f"{' and '.join(OTHERS)} was replaced", "wrong one"),
-    night("another one", lambda c: replace(c, OTHERS[0]), f"{OTHERS[0]} was replaced", "wrong one"),
+    night("all replaced", replace_all, f"{' and '.join(OTHERS)} was replaced", "not the drifted one"),
+    night("another one", lambda c: replace(c, OTHERS[0]), f"{OTHERS[0]} was replaced", "not the drifted one"),
     night("removed only", lambda c: c.containers.get(NIGHT).remove(force=True), f"{NIGHT} is not there", "too few"),
     night("stopped", lambda c: c.containers.get(NIGHT).kill(), f"{NIGHT} is exited", "exited"),
     night("the old version", lambda c: replace(c, image=ONE), f"made from {ONE}", "wrong image"),
@@ -145,13 +155,10 @@ WRONG = [
 
 @pytest.fixture
 def lesson(client, begin):
-    """Lesson 07 after its own cells: both versions of the shop, and three shops of which one has drifted."""
+    """Lesson 07 where both versions of the shop's image are there."""
     begun = begin("07")
     build(client, ONE, f"FROM {BASE}", f"RUN mkdir /www && echo 'Wellcome to the shop' > {PAGE}", 'CMD ["sleep", "60"]')
     build(client, TWO, f"FROM {ONE}", f"RUN sed -i s/Wellcome/Welcome/ {PAGE}")
-    for name in FLEET:
-        run(client, name)
-    sh(client.containers.get(NIGHT), f"echo 'Back in five minutes' >> {PAGE}")
     return begun
 
 
@@ -168,8 +175,10 @@ def test_starter_is_not_tried(exercise, lesson):
     assert lesson.outcome(exercise.key).state == "not tried"
 
 
-def test_before_the_night(client, begin):
-    assert begin("07").outcome("night-shift").state == "not tried"
+def test_the_night_alone_is_no_attempt(client, lesson):
+    after_the_night(client)
+    found = lesson.outcome("night-shift")
+    assert (found.state, found.seen) == ("not tried", "one of the three has drifted")
 
 
 @pytest.mark.parametrize("attempt", RIGHT, ids=str)

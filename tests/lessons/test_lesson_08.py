@@ -78,7 +78,7 @@ WRONG = [
     polite("created only", lambda c: c.containers.create(APP, name=POLITE), "not started", "not started"),
     tidy("no reaper", lambda c: run(c, TIDY, WORK, BASE), "is a zombie", "zombie"),
     tidy("exec", lambda c: sh(c, TIDY, f"exec {WORK}", BASE), "is a zombie", "zombie"),
-    tidy("another command", lambda c: run(c, TIDY, "sleep 60", BASE, init=True), "not among", "wrong command"),
+    tidy("another command", lambda c: run(c, TIDY, "sleep 60", BASE, init=True), "not among", "other work"),
     tidy("ended", lambda c: ended(c, TIDY, "true", BASE, init=True), "has ended", "exited"),
     tidy("the app", lambda c: run(c, TIDY, WORK, init=True), "made from lab08-app", "wrong image"),
     tidy("slip", lambda c: run(c, "lab08-tiddy", WORK, BASE), "called lab08-tiddy", "misnamed"),

@@ -97,8 +97,8 @@ RIGHT = [
 WRONG = [
     give_up("no policy", lambda c: ended(c, TRIES, FAIL), "restart policy is no", "no policy"),
     give_up("always", lambda c: run(c, TRIES, FAIL, ALWAYS), "its policy is always", "no end"),
-    give_up("too often", lambda c: tries(c, WORD + 1), "the limit of its policy is 3", "wrong limit"),
-    give_up("no limit", lambda c: run(c, TRIES, FAIL, {"Name": "on-failure"}), "is not set", "wrong limit"),
+    give_up("too often", lambda c: tries(c, WORD + 1), "the limit of its policy is 3", "wrong retries"),
+    give_up("no limit", lambda c: run(c, TRIES, FAIL, {"Name": "on-failure"}), "is not set", "wrong retries"),
     give_up("success", lambda c: tries(c, WORD, "true"), "ended with 0", "wrong code"),
     give_up(
         "runs on",

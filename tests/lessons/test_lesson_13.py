@@ -131,7 +131,7 @@ RIGHT = [
 WRONG = [
     beside("processes only", helper(pid_mode=f"container:{QUIET}"), "its own network", "too few"),
     beside("network only", helper(network_mode=f"container:{QUIET}"), "its own processes", "too few"),
-    beside("the host's", helper(pid_mode="host"), "shares with the host", "wrong place"),
+    beside("the host's", helper(pid_mode=f"container:{QUIET}", network_mode="host"), "with the host", "wrong place"),
     beside("another one's", helper_beside_another, f"than {QUIET}", "wrong one"),
     beside("from the slim image", helper(image=SLIM, command=None, pid_mode=f"container:{QUIET}"),
            f"made from {SLIM}", "wrong image"),

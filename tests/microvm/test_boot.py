@@ -76,7 +76,7 @@ def test_a_busy_guest_that_does_not_answer_is_noticed(monkeypatch):
     heart = boot.Heartbeat(guest)
     try:
         with pytest.raises(ChannelClosed, match="has not answered"):
-            for _ in range(100):
+            for _ in range(300):
                 guest.relay.turn(0.1)
                 heart.check()
     finally:

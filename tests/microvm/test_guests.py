@@ -8,15 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import docker
 import pytest
 
+from labkit.engine.containers.hostdevices import init_program
 from labkit.images import base_image
 from labkit.microvm.kinds import Kind
+from tests.backends import backend_missing
+from tests.contract.helpers import eventually
 from tests.microvm.conftest import Launched, gone_within, launched
 
+TOLERANCE = 0.05  # seconds, and less than any request takes
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -43,6 +48,25 @@ def test_a_container_runs_in_a_kernel_of_its_own(client):
 
 def test_the_socket_is_for_its_owner_alone(machine):
     assert machine.socket.stat().st_mode & 0o777 == 0o600
+
+
+def test_its_clock_is_ours(client):
+    """Or `docker events --since` with our time would miss what has just happened."""
+    before = time.time()
+    container = client.containers.run("labkit/base", ["true"], detach=True)
+    after = time.time()
+    try:
+        created = datetime.fromisoformat(container.attrs["Created"][:26] + "+00:00").timestamp()
+        assert before - TOLERANCE < created < after + TOLERANCE
+    finally:
+        container.remove(force=True)
+
+
+def test_an_init_program_can_be_asked_for(client):
+    if init_program() is None:
+        backend_missing("dockerd", "apt install tini")
+    said = client.containers.run("labkit/base", ["cat", "/proc/1/comm"], init=True, remove=True)
+    assert said != b"cat\n"
 
 
 def test_limits_can_be_set(client):
@@ -88,8 +112,15 @@ def test_a_published_port_is_on_this_machines_loopback(client):
         assert b"from the guest" in fetch(port)
     finally:
         container.remove(force=True)
-    with pytest.raises(OSError):
+    eventually(lambda: not listening(port))  # the guest has to tell that it closed its socket
+
+
+def listening(port: int) -> bool:
+    try:
         socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def fetch(port: int, seconds: float = 15) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.microvm import kinds
+from labkit.microvm import kinds, qemu
 from labkit.microvm.kinds import KINDS, MEMORY, QEMU, UML, Machine, memory_for_guest
 
 MACHINE = Machine(Path("/guest files"), Path("/tmp/run"), channel=7, memory=256 << 20, share="/tmp")
@@ -35,6 +35,19 @@ def test_no_machine_asks_for_kvm_or_for_a_network(kind):
 def test_an_emulated_guest_is_told_how_fast_its_clock_counts():
     """Without this it hangs nine times in ten."""
     assert "tsc_early_khz=" in " ".join(QEMU.command(MACHINE))
+
+
+CPUINFO = "model name\t: A Processor @ 2.90GHz\ncpu MHz\t\t: 801.123\nflags\t\t: fpu tsc"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "khz"),
+    [(CPUINFO, 2_900_000), (CPUINFO + " hypervisor", 801_123), (CPUINFO.replace(" @ 2.90GHz", ""), 801_123),
+     ("Processor : another kind", 1_000_000)],
+    ids=["a processor that saves power", "a virtual one", "one whose name tells nothing", "not x86"],
+)  # fmt: skip
+def test_the_clocks_speed_is_not_what_the_processor_runs_at_now(cpuinfo, khz):
+    assert qemu.tsc_khz(cpuinfo) == khz
 
 
 def test_words_with_a_blank_are_quoted_for_the_kernel():

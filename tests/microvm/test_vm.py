@@ -43,3 +43,9 @@ def check_commands(vm: VM) -> None:
     assert vm.run("echo out; echo err >&2; exit 3") == type(vm.run("true"))("out\nerr\n", 3)
     assert vm.run("echo kept >/disks/vda/note").status == 0
     assert vm.files()["kernel"] > 1_000_000
+
+
+def test_where_there_is_no_qemu_it_says_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("labkit.microvm.guest.qemu_found", lambda folder: False)
+    with pytest.raises(VMError, match=r"QEMU.*not installed.*sudo apt install qemu-system-x86"):
+        VM()

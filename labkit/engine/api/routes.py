@@ -146,7 +146,8 @@ ROUTES = (
 LACKS = {
     "POST /containers/create": (
         "CgroupParent; limits on disk traffic (Blkio…); seccomp and AppArmor profiles of your own; NetworkDisabled; "
-        "log drivers other than json-file and none; DeviceRequests (GPUs) are left out without a word"
+        "log drivers other than json-file and none; "
+        "drivers for DeviceRequests (GPUs): a start says that there is none, as Docker does on a machine without"
     ),
     "POST /containers/{id}/update": "limits on disk traffic (Blkio…)",
     "POST /build": "BuildKit and its outputs; a remote context; ADD of a URL; squash",

@@ -105,6 +105,9 @@ HOST_CONFIG: Mapping[str, Any] = {
 _FALSY_MEANS_DEFAULT = ("NetworkMode", "CgroupnsMode", "IpcMode", "ShmSize", "Runtime")
 
 
+_DEVICE_REQUEST = {"Driver": "", "Count": 0, "DeviceIDs": None, "Capabilities": None, "Options": None}
+
+
 def host_config(asked: Mapping[str, Any]) -> Json:
     """HostConfig with every field; what the engine does not know is kept as it came."""
     filled: Json = {**HOST_CONFIG, **asked}
@@ -113,6 +116,8 @@ def host_config(asked: Mapping[str, Any]) -> Json:
     for name in ("MaskedPaths", "ReadonlyPaths"):
         if filled[name] is None:
             filled[name] = [] if filled["Privileged"] else HOST_CONFIG[name]
+    if filled["DeviceRequests"]:
+        filled["DeviceRequests"] = [{**_DEVICE_REQUEST, **one} for one in filled["DeviceRequests"]]
     filled["LogConfig"] = _log_config(asked.get("LogConfig") or {})
     filled["RestartPolicy"] = _restart_policy(asked.get("RestartPolicy") or {})
     if filled["Memory"] and not filled["MemorySwap"]:

@@ -7,6 +7,7 @@ A registry knows two kinds of things. *Blobs* are bytes under their digest: laye
     auth.py       who we are: Basic and Bearer         failures.py   what went wrong, and what is worth another try
     manifests.py  the documents, checked               platforms.py  one of several architectures
     download.py   a blob in, verified and resumed      upload.py     a blob out
+    reach.py      out of a rootless engine's network
     pull.py  push.py  progress.py                      the two verbs, and what the client sees of them
 
 Left out: moving a blob between two repositories of a registry, uploading in pieces, foreign layers, and signatures.

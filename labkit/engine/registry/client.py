@@ -18,7 +18,7 @@ from yarl import URL
 
 from labkit.engine.engine import VERSION
 from labkit.engine.images.reference import Reference
-from labkit.engine.registry import auth, endpoint, failures
+from labkit.engine.registry import auth, endpoint, failures, reach
 from labkit.engine.registry.auth import Challenge, Credentials
 from labkit.engine.registry.endpoint import Endpoint
 from labkit.engine.registry.failures import RegistryError
@@ -164,6 +164,7 @@ def _object(raw: bytes, url: str) -> dict[str, Any]:
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """A client of HTTP that changes no byte, keeps no cookie and waits for no one forever."""
     async with aiohttp.ClientSession(
+        connector=reach.connector(),
         auto_decompress=False,  # a layer must come as it is: its digest is that of the packed bytes
         requote_redirect_url=False,
         cookie_jar=aiohttp.DummyCookieJar(),
