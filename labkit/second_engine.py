@@ -1,22 +1,27 @@
 """A second engine for a lesson: labkit's own, in a temporary folder, beside the one that the lesson is connected to.
 
 It runs on this machine; where namespaces are refused here, or where a lesson asks for it, in a small virtual machine.
-It is for one lesson only: `stop()` removes it with all that is in it, and so does the end of this Python process.
+It is for one lesson only: `stop()` removes it with all that is in it, and so does the end of this Python process. What
+a process left that was killed (SIGKILL lets nobody clean up) is removed when the next second engine starts.
 """
 
 import atexit
+import contextlib
+import os
 import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 
 from labkit.connect import OneLine
 from labkit.engine import control
+from labkit.errors import LabkitError
 from labkit.microvm import control as machines
 
+TMP, NAME = Path("/tmp"), "labkit-second-"  # short: a socket's path has 107 bytes at most, unix(7)
+LIMITS = ("MemoryLimit", "PidsLimit", "CpuCfsQuota", "CPUShares")  # of GET /info: what the engine can set
 _running: "list[SecondEngine]" = []  # of this process, the latest last
 
 
@@ -30,8 +35,9 @@ class SecondEngine:
     def __init__(self, *, in_vm: bool = False, heading: str = "Second engine: ") -> None:
         refusal = machines.refusal()
         self.in_vm = in_vm or bool(refusal)
+        sweep()
         with OneLine(heading) as line:
-            self._folder = Path(tempfile.mkdtemp(prefix="labkit-second-", dir="/tmp"))  # short: unix(7)'s 107 bytes
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{NAME}{os.getpid()}-", dir=TMP))
             try:
                 self.running = self._start(line)
             except BaseException:
@@ -60,22 +66,38 @@ class SecondEngine:
             return
         _running.remove(self)
         atexit.unregister(self.stop)
-        self._empty()  # the engine can remove what its containers wrote; an ordinary user may not
         self.client.close()
-        control.stop(self.running)
-        control.stop_shim(self.running.state)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _empty(self) -> None:
-        for container in self.client.containers.list(all=True, ignore_removed=True):
-            with suppress(APIError):
-                container.remove(force=True, v=True)
-        for image in self.client.images.list():
-            with suppress(APIError):
-                self.client.images.remove(image.id, force=True)
+        _remove(self._folder)
 
 
-LIMITS = ("MemoryLimit", "PidsLimit", "CpuCfsQuota", "CPUShares")  # of GET /info: what the engine can set
+def _remove(folder: Path) -> None:
+    """End the engine of a folder, if it runs, with all that is in it; then remove the folder."""
+    state = folder / "state"
+    if running := control.find(state):
+        with contextlib.closing(docker.DockerClient(f"unix://{running.socket}")) as client:
+            empty(client)  # the engine can remove what its containers wrote; an ordinary user may not
+        control.stop(running)
+    control.stop_shim(state)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def empty(client: docker.DockerClient) -> None:
+    """Remove all containers and images of an engine that is ours alone."""
+    for container in client.containers.list(all=True, ignore_removed=True):
+        with contextlib.suppress(APIError):
+            container.remove(force=True, v=True)
+    for image in client.images.list():
+        with contextlib.suppress(APIError):
+            client.images.remove(image.id, force=True)
+
+
+def sweep() -> None:
+    """Remove the second engines of our own processes that are gone."""
+    for folder in TMP.glob(f"{NAME}*-*"):
+        pid = folder.name.removeprefix(NAME).partition("-")[0]
+        with contextlib.suppress(OSError, LabkitError, DockerException):  # somebody else may sweep too
+            if folder.stat().st_uid == os.geteuid() and pid.isdigit() and not Path("/proc", pid).exists():
+                _remove(folder)
 
 
 def engine_with_limits(client: docker.DockerClient) -> docker.DockerClient:

@@ -70,7 +70,7 @@ def say_it(evidence: Evidence) -> Outcome:
         return not_yet("misnamed" if odd else "too few", seen, expected, BUILD)
     if not is_from(container, image):
         made_from = container.attrs["Config"]["Image"]
-        return not_yet("wrong image", f"{SAYS} was made from {made_from}, not from {SAID} as it is now", expected, BUILD)
+        return not_yet("wrong image", f"{SAYS} was made from {made_from}, not from today's {SAID}", expected, BUILD)
     if wrong := _says_otherwise(container, image, word):
         return not_yet(*wrong, expected, RECIPE)
     return passed(f"{SAYS} ran the command of its image, and printed {word}")

@@ -74,7 +74,7 @@ LESSON = Material(
     questions=(
         Question(
             "date",
-            "A recipe has the line `RUN date > /built.txt`. You build it today, and tomorrow again. What is in the file?",
+            "A recipe has the line `RUN date > /built.txt`. You build it today and tomorrow. What is in the file?",
             (
                 Choice(
                     "Tomorrow's date: the command gives another result, so the step must run.",

@@ -47,7 +47,9 @@ LESSON = Material(
             ),
         ),
     ),
-    parameters=(Parameter("word", ("bridge", "caravan", "ferry", "harbour", "lantern", "passage", "saddle", "tunnel")),),
+    parameters=(
+        Parameter("word", ("bridge", "caravan", "ferry", "harbour", "lantern", "passage", "saddle", "tunnel")),
+    ),
     questions=(
         Question(
             "works",
@@ -70,7 +72,7 @@ LESSON = Material(
         ),
         Question(
             "volume",
-            "A database keeps its data in a volume. You save its image and load it on another engine. Where is the data?",
+            "A database keeps its data in a volume. Its image is moved to another engine. Where is the data?",
             (
                 Choice(
                     "In the image: it belongs to the database.",

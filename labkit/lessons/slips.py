@@ -41,7 +41,7 @@ SLIPS: dict[str, str] = {
     "committed, and from which image did that one come?",
     # drift
     "drifted": "What was done in the container is in its own layer, and goes with it. In which layer does a fix last?",
-    "repaired by hand": "It reads as it should, and it is still not what its image says: undoing by hand is one more change.",
+    "repaired by hand": "It reads as it should, and it is still not as its image: to undo by hand is one more change.",
     "restarted": "A restart keeps the read-write layer, with all that was changed in it.",
     "not the drifted one": "One was replaced that was as its image says. Which had drifted? `docker diff` tells.",
     "not read-only": "Its root file system can be written to. That is chosen when the container is made.",
@@ -84,7 +84,7 @@ SLIPS: dict[str, str] = {
     "wrong order": "Each step after the first miss runs again. Which step misses when the program changes, and what "
     "stands after it?",
     "still in the image": "The big file is there, in plain sight. At the end of which step could it be gone?",
-    "left in a layer": "Deleted in a later step is hidden, not gone. The layer of the step that made it holds it still.",
+    "left in a layer": "Deleted in a later step is hidden, not gone. The layer of the step that made it holds it.",
     # processes
     "not PID 1": "Something else is the first process, and the app is at most its child. Look at the process tree: who "
     "stands at the top?",
@@ -171,7 +171,7 @@ SLIPS: dict[str, str] = {
     "limit too low": "It was killed while it worked: 137 is 128 and signal 9. How much more might it need? Try.",
     "wrong limit": "There is a number, and it is not the one that the task asks for.",
     "turned round": "The one that shall get more has less.",
-    "limit, not share": "A limit holds even when nobody else wants the processor. The task asks for a rank between two.",
+    "limit, not share": "A limit holds even when nobody else wants the processor. The task asks for a rank.",
     # a page of Python
     "no run": "The judge calls `run` with a list of words, and wants two things back: a text and a number. Call it "
     "yourself in the child, and read what it says.",

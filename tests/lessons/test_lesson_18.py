@@ -161,7 +161,7 @@ def lesson(client, begin, second):
     build(client, SHOP, "RUN mkdir /shop && seq 300 > /shop/books.txt", 'CMD ["wc", "-l", "/shop/books.txt"]')
     move(client, there(), SHOP)
     yield begun
-    second._empty()
+    second_engine.empty(second.client)
 
 
 def test_every_exercise_has_its_attempts():
