@@ -88,7 +88,7 @@ def empty(client: docker.DockerClient) -> None:
             container.remove(force=True, v=True)
     for image in client.images.list():
         with contextlib.suppress(APIError):
-            client.images.remove(image.id, force=True)
+            client.images.remove(image.id or "", force=True)
 
 
 def sweep() -> None:
@@ -114,7 +114,9 @@ def engine_with_limits(client: docker.DockerClient) -> docker.DockerClient:
     if waiting:
         print("Limits: we go on in the small virtual machine that runs already.")
         return waiting[-1].client
-    return SecondEngine(in_vm=True, heading="Limits: this engine may not set them here, so we go on in another: ").client
+    return SecondEngine(
+        in_vm=True, heading="Limits: this engine may not set them here, so we go on in another: "
+    ).client
 
 
 def current() -> docker.DockerClient | None:

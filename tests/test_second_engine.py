@@ -1,4 +1,4 @@
-"""The second engine of a lesson: it is another one, it is gone after `stop`, and a killed process leaves none for long."""
+"""The second engine of a lesson: it is another one, and gone after `stop`; what a killed process left is swept."""
 
 import subprocess
 import sys

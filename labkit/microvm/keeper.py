@@ -37,6 +37,7 @@ class Kept:
     life: socket.socket
     session: int
     """The session of the machine's processes, which is also the pid of the first one: setsid(2)."""
+    folder: Path
     ended: int
     """A pidfd that can be read when the keeper has ended, and so the machine."""
 
@@ -49,6 +50,7 @@ class Kept:
             self.keeper.kill()
             kill_session(self.session)
             self.keeper.wait()
+            shutil.rmtree(self.folder, ignore_errors=True)
         if self.keeper.stdout:
             self.keeper.stdout.close()
         if self.ended >= 0:
@@ -67,12 +69,13 @@ def start(command: Sequence[str], folder: Path, env: Mapping[str, str], pass_fds
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=pass_fds,
+            start_new_session=True,  # a signal for our whole process group must leave somebody to tidy up
         )
     session = int.from_bytes(ours.recv(PID), "big")
     if not session:
         ours.close()
         raise OSError(f"its keeper ended with status {keeper.wait()}: {keeper.communicate()[0].decode()[-200:]}")
-    return Kept(keeper, ours, session, os.pidfd_open(keeper.pid))
+    return Kept(keeper, ours, session, folder, os.pidfd_open(keeper.pid))
 
 
 def main() -> None:

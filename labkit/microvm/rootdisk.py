@@ -23,7 +23,7 @@ import labkit
 from labkit.microvm.packages import GuestNotBuilt
 
 LIBRARY = "/labkit"  # labkit and the packages that it needs, in the guest
-ENGINE_NEEDS = "aiohttp"
+ENGINE_NEEDS = ("aiohttp", "dnspython")  # what the engine imports that is neither Python's nor ours
 FOLDERS = ("proc", "sys", "dev", "run", "tmp", "root", "etc", "var")
 USELESS = (
     "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "distutils", "pydoc_data",
@@ -70,7 +70,7 @@ def fill(tree: Path) -> None:
     shutil.copytree(stdlib, _below(tree, stdlib), symlinks=True, ignore=ignore)
     _copy(Path(interpreter()), _below(tree, Path(interpreter())))
     shutil.copytree(Path(labkit.__file__).parent, library / "labkit", ignore=ignore)
-    for source, name in needed_packages(ENGINE_NEEDS):
+    for source, name in needed_packages(*ENGINE_NEEDS):
         _copy(source, library / name)
     if init := init_program():  # for containers that ask for one: `docker run --init`
         _copy(Path(init), _below(tree, Path(init)))
@@ -86,22 +86,22 @@ def compile_all(tree: Path) -> None:
     compileall.compile_dir(tree, quiet=2, stripdir=str(tree), prependdir="/", invalidation_mode=mode, workers=0)
 
 
-def needed_packages(name: str, seen: set[str] | None = None) -> Iterator[tuple[Path, str]]:
-    """The files of an installed distribution and of all it needs here: (where it is, its path below site-packages)."""
+def needed_packages(*names: str, seen: set[str] | None = None) -> Iterator[tuple[Path, str]]:
+    """The files of installed distributions and of all they need here: (where it is, its path below site-packages)."""
     seen = set() if seen is None else seen
-    try:
-        found = importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return  # needed on another platform, or by another Python
-    if found.metadata["Name"].lower() in seen:
-        return
-    seen.add(found.metadata["Name"].lower())
-    for file in found.files or ():
-        if file.suffix in (".py", ".so") and ".." not in file.parts:
-            yield Path(str(found.locate_file(file))), str(file)
-    for requirement in found.requires or ():
-        if "extra ==" not in requirement and (word := re.match(r"[\w.-]+", requirement)):
-            yield from needed_packages(word[0], seen)
+    for name in names:
+        try:
+            found = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # needed on another platform, or by another Python
+        if found.metadata["Name"].lower() in seen:
+            continue
+        seen.add(found.metadata["Name"].lower())
+        for file in found.files or ():
+            if file.suffix in (".py", ".so") and ".." not in file.parts:
+                yield Path(str(found.locate_file(file))), str(file)
+        wanted = [requirement for requirement in found.requires or () if "extra ==" not in requirement]
+        yield from needed_packages(*(word[0] for each in wanted if (word := re.match(r"[\w.-]+", each))), seen=seen)
 
 
 def libraries(programs: list[Path], tree: Path) -> list[str]:

@@ -151,7 +151,7 @@ class Cgroup:
                 write_file(f"{self.v1['devices']}/{file}", line)
 
     def open_procs(self, *, unified: bool = False) -> list[int]:
-        """Descriptors of the files by which a child joins (it writes "0"): of version 1, and of 2 if it is asked for."""
+        """Descriptors of the files by which a child joins (it writes "0"): of version 1, and 2 if that is asked for."""
         folders = {*self.v1.values(), *([self.unified] if unified and self.unified else ())}
         return [os.open(f"{folder}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in folders]
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -86,8 +87,7 @@ def create(
         joins = cgroup.open_procs()
         child = init.Init(config, rootfs, what, _but_pid(spaces), tuple(joins), stdio)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with _pid_namespace(spaces):
-            pid = linux.clone3(spaces.new, cgroup=cgroup.fd)
+        pid = _clone(spaces, cgroup)
         if pid == 0:
             ours.close()
             init.run(child, theirs)
@@ -116,24 +116,49 @@ def _but_pid(spaces: namespaces.Plan) -> tuple[tuple[int, str], ...]:
     return tuple(join for join in spaces.join if join[0] != linux.CLONE_NEWPID)
 
 
-class _pid_namespace:
-    """A pid namespace to be joined is joined by the parent: setns(2) only concerns children that come after it."""
-
-    def __init__(self, spaces: namespaces.Plan) -> None:
-        self.path = next((path for flag, path in spaces.join if flag == linux.CLONE_NEWPID), None)
-
-    def __enter__(self) -> None:
-        if self.path:
-            _join_pid(self.path)
-
-    def __exit__(self, *_: object) -> None:
-        if self.path:
-            _join_pid("/proc/self/ns/pid")
+def _clone(spaces: namespaces.Plan, cgroup: Cgroup) -> int:
+    """Make the child: 0 there, its pid here. OSError if it can't be made, or a pid namespace can't be joined."""
+    path = next((path for flag, path in spaces.join if flag == linux.CLONE_NEWPID), None)
+    return linux.clone3(spaces.new, cgroup=cgroup.fd) if path is None else _clone_beside(path, spaces, cgroup)
 
 
-def _join_pid(path: str) -> None:
-    with open(path, "rb") as namespace:
-        linux.setns(namespace.fileno(), linux.CLONE_NEWPID)
+def _clone_beside(path: str, spaces: namespaces.Plan, cgroup: Cgroup) -> int:
+    """The same in the pid namespace at `path`. setns(2) concerns children only, and there may be no way back for us:
+
+    in a user namespace of our own we have no rights on the namespace that we come from. So a helper joins, and clones
+    for us (CLONE_PARENT): the child is ours all the same.
+    """
+    told, tell = os.pipe2(os.O_CLOEXEC)
+    try:
+        helper = linux.clone3(0)
+        if helper == 0 and _join_and_clone(path, spaces, cgroup, tell):
+            return 0
+        os.close(tell)
+        tell = -1
+        os.waitpid(helper, 0)
+        pid, code = struct.unpack("qq", os.read(told, 16) or bytes(16))
+        if not pid:
+            raise OSError(code, f"the pid namespace {path} can't be joined: {os.strerror(code)}")
+        return int(pid)
+    finally:
+        for fd in (told, tell):
+            if fd >= 0:
+                os.close(fd)
+
+
+def _join_and_clone(path: str, spaces: namespaces.Plan, cgroup: Cgroup, tell: int) -> bool:
+    """HELPER side: True in the child that it has made; the helper itself tells (pid, errno) and ends here."""
+    pid, code = 0, 0
+    try:
+        with open(path, "rb") as namespace:
+            linux.setns(namespace.fileno(), linux.CLONE_NEWPID)
+        pid = linux.clone3(spaces.new | linux.CLONE_PARENT, cgroup=cgroup.fd)
+    except OSError as failure:
+        code = failure.errno or 0
+    if pid == 0 and code == 0:
+        return True
+    os.write(tell, struct.pack("qq", pid, code))
+    os._exit(0)
 
 
 def filter_for(profile: dict[str, Any] | None) -> bytes | None:

@@ -42,6 +42,8 @@ def exec_in(
             ours.close()
             init.report_errors(theirs, lambda: _helper(container, tuple(joins), prepared, stdio, theirs, tell))
         theirs.close()
+        os.close(tell)  # the helper's end is then the last: if it ends without a word, so does the pipe
+        tell = -1
         os.waitpid(helper, 0)
         number = os.read(told, 8)
         if not number:
@@ -56,7 +58,7 @@ def exec_in(
         ours.close()
         raise RuntimeFailed(str(failure), failure.errno or 0) from failure
     finally:
-        for fd in (*joins, told, tell):
+        for fd in (*joins, told, *([] if tell < 0 else [tell])):
             os.close(fd)
 
 

@@ -258,6 +258,17 @@ def test_root_is_where_dot_dot_ends(client, image):
     assert len(set(sh(client, image, "stat -c %d:%i / /.. /../..").split())) == 1
 
 
+def test_the_processes_of_another_container(client, image, running):
+    """It has a main process of its own, which is not number 1; when number 1 ends, so does all in that namespace."""
+    beside = client.containers.run(image, ["sleep", "601"], pid_mode=f"container:{running.id}", detach=True)
+    listed = beside.exec_run(["ps", "-o", "pid,args"]).output.decode().splitlines()[1:]
+    assert [line.split()[1:] for line in listed[:2]] == [["sleep", "600"], ["sleep", "601"]]
+    assert listed[0].split()[0] == "1"
+    assert sh(client, image, "echo $$") == "1", "the engine goes on making namespaces of their own"
+    running.kill()
+    assert beside.wait(timeout=20)["StatusCode"] == 137
+
+
 # --- network -----------------------------------------------------------------------------------------------------
 
 

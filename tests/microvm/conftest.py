@@ -98,6 +98,10 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def gone_within(seconds: float, *pids: int) -> bool:
     """Whether all these processes end in time; a zombie counts as ended."""
     deadline = time.monotonic() + seconds

@@ -7,6 +7,7 @@ import pytest
 
 from labkit.microvm import guest, rootdisk
 from labkit.microvm.packages import GuestNotBuilt
+from tests.test_packaging import PACKAGE, imports, modules
 
 
 @pytest.fixture
@@ -64,8 +65,16 @@ def test_modules_that_were_only_unpacked_tell_themselves_what_they_need(tmp_path
 
 
 def test_the_engines_packages_are_found_with_all_that_they_need():
-    names = {name.split("/")[0] for _, name in rootdisk.needed_packages(rootdisk.ENGINE_NEEDS)}
-    assert {"aiohttp", "yarl", "multidict"} <= names
+    names = {name.split("/")[0] for _, name in rootdisk.needed_packages(*rootdisk.ENGINE_NEEDS)}
+    assert {"aiohttp", "yarl", "multidict", "dns"} <= names
+
+
+@pytest.mark.parametrize("part", ["engine", "runtime", "microvm"])
+def test_all_that_the_engine_imports_is_on_the_disk(part):
+    names = {name.split("/")[0].removesuffix(".py") for _, name in rootdisk.needed_packages(*rootdisk.ENGINE_NEEDS)}
+    tops = {name.partition(".")[0] for path in modules(PACKAGE / part) for name in imports(path)}
+    not_for_the_guest = {"docker"}  # what starts an engine from outside, and the registry's login helper
+    assert tops - set(sys.stdlib_module_names) - {"labkit", "__future__"} - names <= not_for_the_guest
 
 
 def test_a_package_that_is_not_installed_brings_nothing():

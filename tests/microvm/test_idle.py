@@ -9,7 +9,7 @@ import pytest
 from labkit.images import base_image
 from labkit.microvm import boot
 from labkit.microvm.idle import Idle
-from tests.microvm.conftest import launched, state_of
+from tests.microvm.conftest import launched, parent_of, state_of
 from tests.microvm.test_boot import machine
 from tests.microvm.test_guests import descendants
 
@@ -90,8 +90,9 @@ def test_a_real_machine_costs_nothing_and_answers_again(kind, guest_files):
 
 
 def leaders(launcher: int) -> list[int]:
-    """The first process of each machine below a launcher: the leader of a session of its own."""
-    return [pid for pid in descendants(launcher) if os.getsid(pid) == pid]
+    """The first process of each machine of a launcher: the child of a keeper, which is the launcher's child."""
+    pids = descendants(launcher)
+    return [pid for pid in pids if (keeper := parent_of(pid)) in pids and parent_of(keeper) == launcher]
 
 
 def stopped_within(seconds: float, pid: int) -> bool:

@@ -71,6 +71,18 @@ def test_when_the_launcher_is_killed_the_machine_is_gone_within_a_second(run):
     assert gone_within(1, *pids)
 
 
+def test_when_the_launchers_whole_group_is_killed_the_machine_is_gone_too(run):
+    """As `timeout -s KILL` and a terminal do it: the keeper must not be in that group."""
+    command = [sys.executable, "-c", LAUNCHER, str(run), *MACHINE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as launcher:
+        assert launcher.stdout is not None
+        pids = [int(word) for word in launcher.stdout.readline().split()]
+        pids += session(pids[1])
+        os.killpg(launcher.pid, 9)
+    assert len(pids) == 5
+    assert gone_within(1, *pids)
+
+
 def test_when_the_keeper_is_killed_the_rest_can_still_be_ended(run):
     kept = start(run)
     pids = session(kept.session)
@@ -78,6 +90,7 @@ def test_when_the_keeper_is_killed_the_rest_can_still_be_ended(run):
     assert gone_within(1, kept.session), "the machine's first process has to die with its keeper"
     kept.end()
     assert gone_within(0.1, *pids)
+    assert not run.exists()
 
 
 def test_when_the_machines_first_process_is_killed_its_helpers_go_too(run):

@@ -11,7 +11,7 @@ import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
-from tests.microvm.conftest import gone_within
+from tests.microvm.conftest import gone_within, parent_of
 from tests.microvm.test_guests import descendants, settings
 from tests.microvm.test_idle import leaders
 
@@ -73,7 +73,7 @@ def guest_of(launcher: int) -> int:
 
 
 def keeper_of(launcher: int) -> int:
-    return int(Path(f"/proc/{guest_of(launcher)}/stat").read_text().rpartition(")")[2].split()[1])
+    return parent_of(guest_of(launcher))
 
 
 VICTIMS: dict[str, Callable[[int], int]] = {"launcher": int, "guest": guest_of, "keeper": keeper_of}

@@ -185,6 +185,23 @@ def test_a_further_process_joins_every_namespace(lower, tmp_path):
     finish(child)
 
 
+@pytest.mark.timeout(20)
+def test_a_further_process_of_a_container_that_has_just_ended_is_refused(lower, tmp_path):
+    """Its first process is dead, and nobody has noticed yet: who asks must get an answer, not wait for ever."""
+    merged, rootfs = bundle.overlay(lower, tmp_path)
+    pipes, more = Pipes(), Pipes()
+    asked = bundle.config(merged, "sleep", "60")
+    child = create(asked, rootfs, pipes.stdio())
+    child.start()
+    assert child.receive() is False
+    os.kill(child.pid, 9)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is not reaped
+    with pytest.raises(RuntimeFailed):
+        exec_in(child.pidfd, child.cgroup, asked["process"], None, more.stdio())
+    pipes.output()
+    finish(child)
+
+
 def test_a_parent_that_goes_away_takes_a_waiting_child_along(lower, tmp_path):
     merged, rootfs = bundle.overlay(lower, tmp_path)
     pipes = Pipes()
