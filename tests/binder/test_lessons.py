@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.binder import sandbox
@@ -20,9 +21,11 @@ def test_outputs_are_the_stored_ones(docker_client, image, packages, machine, no
 
 def test_a_tampered_output_is_noticed(docker_client, image, packages, tmp_path):
     """The canary: the harness really compares, in the sandbox too."""
-    stored = (paths()[0].parent / "00_start_here.ipynb").read_text()
+    notebook = read(paths()[0])
+    greeting = next(o for cell in code_cells(notebook) for o in cell.outputs if "Hello from a" in o.get("text", ""))
+    greeting.text = greeting.text.replace("Hello", "Hullo")
     tampered = tmp_path / "tampered.ipynb"
-    tampered.write_text(stored.replace("Hello from a container", "Hullo from a container"))
+    nbformat.write(notebook, tampered)
     place = "/notebooks/tampered.ipynb"
     done = nbval(docker_client, packages, "uml", place, {str(tampered): _read_only(place)})
     assert done.status == 1

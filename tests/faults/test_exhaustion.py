@@ -182,15 +182,15 @@ def test_stops_of_the_deaf_do_not_wait_for_each_other(engine, client):
 
 
 def test_a_restart_loop_waits_longer_each_time(engine, client):
-    """0.1 s, then double, as in Docker; a kill -9 of the engine does not end it, `stop` does."""
+    """0.1 s, then double, as in Docker; `stop` ends it."""
     began = time.time()
     loop = client.containers.run(IMAGE, ["sh", "-c", "exit 3"], detach=True, restart_policy={"Name": "always"})
-    eventually(lambda: restarts(client, loop) >= 4)
+    eventually(lambda: restarts(client, loop) >= 5, 20)
     wanted = {"container": loop.id, "event": "start"}
     told = client.events(since=int(began), until=int(time.time()) + 1, filters=wanted, decode=True)
     starts = [event["timeNano"] / 1e9 for event in told][:5]
     gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
-    assert all(wait <= gap < wait + 1 for wait, gap in zip((0.1, 0.2, 0.4, 0.8), gaps, strict=True)), gaps
+    assert all(wait <= gap < wait + 3 for wait, gap in zip((0.1, 0.2, 0.4, 0.8), gaps, strict=True)), gaps
     loop.stop(timeout=0)
     count = restarts(client, loop)
     time.sleep(2)

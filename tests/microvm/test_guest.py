@@ -73,8 +73,7 @@ def test_the_engines_packages_are_found_with_all_that_they_need():
 def test_all_that_the_engine_imports_is_on_the_disk(part):
     names = {name.split("/")[0].removesuffix(".py") for _, name in rootdisk.needed_packages(*rootdisk.ENGINE_NEEDS)}
     tops = {name.partition(".")[0] for path in modules(PACKAGE / part) for name in imports(path)}
-    not_for_the_guest = {"docker"}  # what starts an engine from outside, and the registry's login helper
-    assert tops - set(sys.stdlib_module_names) - {"labkit", "__future__"} - names <= not_for_the_guest
+    assert tops - set(sys.stdlib_module_names) - {"labkit", "__future__"} - names == set()
 
 
 def test_a_package_that_is_not_installed_brings_nothing():
