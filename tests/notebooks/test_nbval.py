@@ -30,10 +30,17 @@ def needs_a_machine(path) -> bool:
     return any("labkit.VM(" in cell.source for cell in code_cells(read(path)))
 
 
+def needs_an_init(path) -> bool:
+    """Whether a lesson asks for `docker run --init`: an engine of ours takes that program from the machine."""
+    return any("init=True" in cell.source for cell in code_cells(read(path)))
+
+
 def assert_as_stored(path, engine, client, data_home, docker="") -> None:
     """Each cell's output is the stored one, and nothing is left behind."""
     if needs_a_machine(path) and shutil.which(qemu.program()) is None:
         backend_missing("qemu", "apt install qemu-system-x86")
+    if needs_an_init(path) and engine.name != "dockerd" and not hostdevices.init_program():
+        backend_missing("init", "apt install tini")
     report = nbval(path, engine.address, data_home, docker)
     assert (report.passed, report.failed) == (len(code_cells(read(path))), 0), report.text
     assert left_over(client) == []

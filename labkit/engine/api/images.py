@@ -18,31 +18,15 @@ from labkit.engine.api.request import Request
 from labkit.engine.api.responses import json_response, no_content
 from labkit.engine.api.shapes import Labels
 from labkit.engine.api.streams import TAR, body_file, byte_stream, from_thread, json_stream, progress_stream, with_error
+from labkit.engine.containers import defaults
 from labkit.engine.engine import Engine
 from labkit.engine.errors import BadParameter
 from labkit.engine.images.image import Image, architecture
 from labkit.engine.images.reference import normalize
 
-CONFIG: dict[str, Any] = {
-    "Hostname": "",
-    "Domainname": "",
-    "User": "",
-    "AttachStdin": False,
-    "AttachStdout": False,
-    "AttachStderr": False,
-    "Tty": False,
-    "OpenStdin": False,
-    "StdinOnce": False,
-    "Env": None,
-    "Cmd": None,
-    "Image": "",
-    "Volumes": None,
-    "WorkingDir": "",
-    "Entrypoint": None,
-    "OnBuild": None,
-    "Labels": None,
-}
-"""The fields that Docker shows in an image's Config, though OCI images leave most of them out."""
+CONFIG: dict[str, Any] = {**defaults.CONFIG, "Env": None, "Labels": None}
+"""The fields that Docker shows in an image's Config, though OCI images leave most of them out: a container's, but that
+what nobody set is null."""
 
 CONFIG_SHAPE = {"Cmd": [str], "Entrypoint": [str], "Env": [str], "Labels": Labels, "User": str, "WorkingDir": str}
 

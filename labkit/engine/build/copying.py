@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import posixpath
 import stat
@@ -22,6 +21,7 @@ from labkit.engine.build.sources import Source
 from labkit.engine.errors import BadParameter, ServerError
 from labkit.engine.images import beneath
 from labkit.engine.images.archive import Limits, extract, pack
+from labkit.engine.images.copying import Pipe
 from labkit.engine.images.pack import final_target, walk
 
 Owner = tuple[int, int]
@@ -75,7 +75,7 @@ def _copy_folder(root: int, source: Source, target: str, what: Copy) -> None:
     with _made(root, target) as folder:
         if fresh and what.owner:
             _own(folder, what.owner)
-        archive = _Pipe(pack(source.root, f"/{source.path}/", top="", exact_times=True))
+        archive = Pipe(pack(source.root, f"/{source.path}/", top="", exact_times=True))
         extract(archive, root, target, devices=True, copy_uidgid=what.owner, limits=_OWN_COPY)
     if what.mode is not None:
         with beneath.opened(source.root, source.path) as old:
@@ -95,7 +95,7 @@ def _own(folder: int, owner: Owner) -> None:
 def _copy_file(root: int, source: Source, target: str, what: Copy) -> None:
     above, name = posixpath.split(target)
     with _made(root, above):
-        archive = _Pipe(pack(source.root, f"/{source.path}", top=name, exact_times=True))
+        archive = Pipe(pack(source.root, f"/{source.path}", top=name, exact_times=True))
         extract(archive, root, above, devices=True, copy_uidgid=what.owner, limits=_OWN_COPY)
     if what.mode is not None:
         _set_mode(root, target, None, what.mode)
@@ -143,16 +143,3 @@ def _is_folder(root: int, path: str) -> bool:
             return True
     except OSError:
         return False
-
-
-class _Pipe(io.RawIOBase):
-    """An iterator of pieces, to be read like a file."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._left = pieces, b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        while not self._left and (piece := next(self._pieces, None)) is not None:
-            self._left = piece
-        data, self._left = self._left[:size], self._left[size:]
-        return data

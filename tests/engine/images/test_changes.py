@@ -39,7 +39,7 @@ SCRIPTS = {
     "moved": "mv /d/a /d/z; mv /file /keep/file",
     "hard link": "ln /d/a /d/a2",
     "fifo": "mkfifo /d/p",
-    "new, of every kind": "mkdir -p /k/d/e; touch /k/f /k/d/g; ln -s f /k/l; mkfifo /k/p; mknod /k/n c 1 3",
+    "new, of every kind": "mkdir -p /k/d/e; touch /k/f /k/d/g; ln -s f /k/l; mkfifo /k/p",
     "in another's folder": "touch /home/postgres/x; rm /etc/motd",
 }
 
