@@ -91,6 +91,7 @@ class ContainerState:
     exit_code: int | None = None
     pid: int | None = None
     mounts: tuple[str, ...] = ()
+    shared: frozenset[str] = frozenset()  # kinds of namespaces that it has from the engine's machine, as it was asked
 
     @property
     def running(self) -> bool:
@@ -203,6 +204,9 @@ def count_changes(changes: Iterable[Change]) -> dict[str, int]:
     return counts
 
 
+MODES = {"NetworkMode": "net", "PidMode": "pid", "IpcMode": "ipc", "UTSMode": "uts"}
+
+
 def parse_state(attrs: Json) -> ContainerState:
     """GET /containers/{id}/json as a ContainerState."""
     state = attrs["State"]
@@ -216,6 +220,7 @@ def parse_state(attrs: Json) -> ContainerState:
         exit_code=state.get("ExitCode") if status in ("exited", "dead") else None,
         pid=state.get("Pid") or None,
         mounts=tuple(sorted(m["Destination"] for m in attrs.get("Mounts") or ())),
+        shared=frozenset(kind for mode, kind in MODES.items() if (attrs.get("HostConfig") or {}).get(mode) == "host"),
     )
 
 

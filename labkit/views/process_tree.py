@@ -36,7 +36,8 @@ def namespace_owners(groups: Sequence[observe.ProcessGroup], host: Mapping[str, 
     """Whose each (kind, inode) is: "host", "engine", or the name of the first container that has it.
 
     The host's are those of this very process, the engine's those of its shim; where the engine runs on another
-    machine neither is known, and a namespace belongs to the first container that has it.
+    machine neither is known, and a namespace belongs to the first container that has it, or to the engine if the
+    container was asked to share the engine's.
     """
     owners: dict[tuple[str, int], str] = {}
     for group in groups:
@@ -47,7 +48,8 @@ def namespace_owners(groups: Sequence[observe.ProcessGroup], host: Mapping[str, 
     for group in groups:
         for process in group.processes:
             for kind, inode in process.namespaces.items():
-                owners.setdefault((kind, inode), group.container.name)
+                owner = "engine" if kind in group.container.shared else group.container.name
+                owners.setdefault((kind, inode), owner)
     return owners
 
 

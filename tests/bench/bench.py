@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests import busybox, engines
+from tests.bench import machines
 from tests.bench.measures import IMAGE, LABEL, MEASURES, Measure, Sample, Target
 
 BUSY = 0.25  # a sample waits until less than this part of the machine's time is used …
@@ -81,7 +82,8 @@ def ratios(samples: dict[str, list[Sample]]) -> Sample:
     if not (samples.get("dockerd") and samples.get("embedded")):
         return {}
     pairs = list(zip(samples["dockerd"], samples["embedded"], strict=True))
-    return {step: statistics.median(a[step] / b[step] for a, b in pairs if b[step] > 0) for step in pairs[0][0]}
+    rounds = {step: [a[step] / b[step] for a, b in pairs if b[step] > 0] for step in pairs[0][0]}
+    return {step: statistics.median(found) for step, found in rounds.items() if found}
 
 
 def show(measure: Measure, samples: dict[str, list[Sample]]) -> dict:
@@ -116,6 +118,8 @@ def main() -> int:
         for measure in chosen if found else []:
             rounds = options.rounds or measure.rounds
             numbers[measure.name] = show(measure, interleaved(measure, found, rounds))
+        if not options.only:
+            numbers["first container in a machine"] = machines.show()
         machine = {"kernel": platform.release(), "cpus": os.cpu_count(), "python": platform.python_version()}
         versions = {target.engine.name: target.client.version()["Version"] for target in found}
     written = {"machine": machine, "engines": versions, "missing": missing, "measures": numbers}

@@ -30,6 +30,14 @@ def test_a_new_limit_holds_at_once(client, image):
     assert container.stats(stream=False)["memory_stats"]["limit"] == 32 << 20
 
 
+def test_a_limit_can_be_raised_above_the_old_one_for_memory_and_swap(client, image):
+    if not client.info()["MemoryLimit"]:
+        not_for_this_engine("it says in info that it cannot limit memory")
+    container = client.containers.run(image, ["sleep", "600"], mem_limit="32m", memswap_limit="32m", detach=True)
+    container.update(mem_limit="64m", memswap_limit="64m")
+    assert container.stats(stream=False)["memory_stats"]["limit"] == 64 << 20
+
+
 def test_what_is_not_named_stays(client, image):
     container = client.containers.create(image, restart_policy={"Name": "always"}, cpu_shares=512)
     container.update(restart_policy={"Name": "no"})

@@ -94,7 +94,7 @@ WRONG = [
     say("a command of its own", lambda c: said(c, "CMD true", command=["echo", WORD]), "of its own", "overridden"),
     say("a neighbour's word", lambda c: said(c, "CMD echo cedar"), "printed 'cedar'", "wrong output"),
     say("silent", lambda c: said(c, f"RUN echo {WORD}", "CMD true"), "printed nothing", "wrong output"),
-    say("built again", built_again, "not from lab17-said as it is now", "wrong image"),
+    say("built again", built_again, "not from today's lab17-said", "wrong image"),
     say("not run", not_run, "never started", "not started"),
     order("as it was", lambda c: build(c, QUICK, COPY, PARTS, SORT), "comes `seq 100", "wrong order"),
     order("half way", lambda c: build(c, QUICK, PARTS, COPY, SORT), "comes `sort -r", "wrong order"),

@@ -6,6 +6,7 @@ import shutil
 import nbformat
 import pytest
 
+from labkit.engine.containers import hostdevices
 from labkit.microvm import qemu
 from tests.backends import backend_missing
 from tests.notebooks.execute import code_cells, extras, paths, read

@@ -37,6 +37,16 @@ def test_a_shared_namespace_is_the_first_ones() -> None:
     assert namespaces.text_of(shown).endswith("two: own pid mnt uts ipc; one's net")
 
 
+def test_on_another_machine_the_settings_tell_what_is_the_hosts() -> None:
+    """The engine in a virtual machine: which namespaces its host is in can't be seen from here."""
+    away = replace(ALONE, parent=None)
+    shared = replace(away, container=replace(away.container, shared=frozenset({"net"})))
+    assert namespaces.text_of(namespaces.picture_of([away], HOST)) == "Namespaces: one: own pid mnt net uts ipc"
+    assert namespaces.text_of(namespaces.picture_of([shared], HOST)).endswith(
+        "one: own pid mnt uts ipc; the host's net"
+    )
+
+
 def test_a_process_that_left_a_namespace_has_a_column_of_its_own() -> None:
     last = replace(FAMILY.processes[2], namespaces={**FAMILY.processes[2].namespaces, "mnt": 77})
     shown = picture(replace(FAMILY, processes=(*FAMILY.processes[:2], last)))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from labkit.engine.containers import timestamps
 from labkit.engine.errors import BadParameter
 from labkit.engine.images.image import Image, unix_time
 
@@ -21,6 +22,14 @@ FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 def created(image: Image) -> int:
     """When an image was made, in whole seconds since 1970."""
     return unix_time(image.created)
+
+
+def made_at(image: Image) -> float:
+    """The same with its fraction: two images of one second have an order too."""
+    try:
+        return timestamps.parse(image.created)
+    except ValueError:
+        return created(image)
 
 
 def labels(image: Image) -> dict[str, str]:
@@ -64,13 +73,13 @@ def _dangling(values: Sequence[str], find: Find, images: Sequence[Image]) -> Tes
 
 
 def _before(values: Sequence[str], find: Find, images: Sequence[Image]) -> Test:
-    limit = min(created(find(value)) for value in values)
-    return lambda image: created(image) < limit
+    limit = min(made_at(find(value)) for value in values)
+    return lambda image: made_at(image) < limit
 
 
 def _since(values: Sequence[str], find: Find, images: Sequence[Image]) -> Test:
-    limit = max(created(find(value)) for value in values)
-    return lambda image: created(image) > limit
+    limit = max(made_at(find(value)) for value in values)
+    return lambda image: made_at(image) > limit
 
 
 def _until(values: Sequence[str], find: Find, images: Sequence[Image]) -> Test:

@@ -67,7 +67,9 @@ def _apply(container: Container, host: Json) -> list[str]:
     before = spec.resources(container.host_config)
     if resources == before:
         return []
-    written = {s.controller for v2 in (True, False) for s in settings(resources, v2=v2) if _write(group, s, v2)}
+    # Twice: version 1 refuses a memory limit above the old one for memory and swap, which is written after it.
+    rows = [(setting, v2) for v2 in (True, False) for setting in settings(resources, v2=v2)] * 2
+    written = {setting.controller for setting, v2 in rows if _write(group, setting, v2)}
     asked = {setting.controller for setting in settings(resources, v2=True)}
     return [] if asked <= written else [AT_NEXT_START]
 
