@@ -35,7 +35,7 @@ LESSON = Material(
             "Sealed, with one pocket",
             read_only,
             (
-                "What `docker run --read-only --tmpfs /tmp` does. One function of the page is concerned.",
+                "Docker does it with a flag and a tmpfs. One function of the page is concerned.",
                 "An overlay may have no upper folder. But it needs another lower one then, or the mount has a flag.",
                 "MS_RDONLY is the flag. The pocket is a mount of its own, made before the root is exchanged.",
             ),

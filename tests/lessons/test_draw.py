@@ -45,7 +45,7 @@ def test_a_seed_decides_and_writes_nothing(progress):
 
 @pytest.mark.parametrize("number", numbers())
 def test_the_seed_of_the_stored_outputs_gives_one_of_the_options(number):
-    """And there is more than one to draw from, so that neighbours differ."""
+    """And there is more than one to draw from, so that neighbours differ: one of three containers, or a free word."""
     for parameter in load(number).parameters:
         assert seeded(parameter, f"course {number}") in parameter.options
-        assert len(set(parameter.options)) == len(parameter.options) >= 5
+        assert len(set(parameter.options)) == len(parameter.options) >= 3
