@@ -13,4 +13,5 @@ nb_ipywidgets_js = {}  # no widget is stored, so nothing is fetched to draw one
 nb_mime_priority_overrides = [("html", "text/html", 0)]
 myst_heading_anchors = 3
 myst_enable_extensions = ["strikethrough"]
+suppress_warnings = ["misc.highlighting_failure"]  # a cell with %%child may hold a shell's lines
 exclude_patterns = ["build"]

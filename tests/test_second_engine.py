@@ -28,7 +28,7 @@ def test_it_is_another_engine_and_leaves_nothing(client, second, capsys):
     assert second.client.containers.list(all=True) == second.client.images.list() == []
     second.stop()
     assert not folder.exists()
-    assert second_engine.current() is None
+    assert second_engine.current() is not second.client
     assert repr(second) == "SecondEngine: stopped"
     second.stop()  # twice is the same as once
 

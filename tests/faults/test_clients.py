@@ -6,7 +6,6 @@ import socket
 
 import pytest
 
-from tests import engines
 from tests.contract.helpers import eventually, tar_of
 from tests.faults import traces
 from tests.faults.conftest import IMAGE, SOAK, remove_all
@@ -70,7 +69,7 @@ def test_a_client_vanishes(engine, client, busy, name):
 
 
 def test_a_client_vanishes_in_the_middle_of_a_pull(engine, client):
-    with registry(engines.api_pid(engine), slow=True) as host:
+    with registry(slow=True) as host:
         request = head("POST", f"/images/create?fromImage={host}/victim&tag=v1", {}, 0)
         vanish(engine, request)  # the first loads an HTTP client
         before = traces.settled(engine)
