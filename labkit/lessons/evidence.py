@@ -62,11 +62,14 @@ class Evidence:
         return sorted(tag.removesuffix(":latest") for tag in tags if tag.startswith(self.prefix))
 
     def stranger(self, wanted: Iterable[str]) -> str | None:
-        """A container that the lesson does not know, named like the lesson's own or nearly like one of the wanted."""
+        """A container that the lesson does not know, named like the lesson's own or nearly like one of the wanted.
+
+        What was there before the lesson began is not this learner's slip.
+        """
         wanted = list(wanted)
         targets = wanted + [name.removeprefix(self.prefix) for name in wanted]
-        for container in self.client.containers.list(all=True, ignore_removed=True):
-            name = container.name or ""
+        for entry in self._since_the_beginning():
+            name: str = entry["Names"][0].removeprefix("/")
             similar = name.startswith(self.prefix) or get_close_matches(name.lower(), targets, n=1, cutoff=0.8)
             if similar and name not in self.cast:
                 return name
@@ -74,13 +77,14 @@ class Evidence:
 
     def unnamed(self) -> list[Container]:
         """The course's containers that nobody named since the lesson began: Docker makes up names like quirky_bell."""
-        listed = self.client.api.containers(all=True, filters=FILTERS)
-        made_up = [
-            entry["Id"]
-            for entry in listed
-            if entry["Created"] >= int(self.since) and any(MADE_UP.fullmatch(name) for name in entry["Names"])
-        ]
+        listed = self._since_the_beginning(FILTERS)
+        made_up = [entry["Id"] for entry in listed if any(MADE_UP.fullmatch(name) for name in entry["Names"])]
         return [container for each in made_up if (container := self.container(each))]
+
+    def _since_the_beginning(self, filters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The list's entries of containers, running or not, that were made since the lesson began."""
+        entries = self.client.api.containers(all=True, filters=filters)
+        return [entry for entry in entries if entry["Created"] >= int(self.since) and entry["Names"]]
 
     def file(self, container: Container, path: str) -> str | None:
         """The text of a file as the container sees it, or None. Works on a stopped container too (`docker cp`)."""

@@ -37,7 +37,8 @@ def test_every_exercise_has_its_attempts():
 
 
 def test_starter_is_not_tried(begin):
-    assert begin("00").outcome("guest").state == "not tried"
+    found = begin("00").outcome("guest")
+    assert found.state == "not tried", found
 
 
 @pytest.mark.parametrize("attempt", RIGHT, ids=str)

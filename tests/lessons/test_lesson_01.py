@@ -149,7 +149,8 @@ def test_every_exercise_has_its_attempts():
 
 @pytest.mark.parametrize("exercise", lesson_01.LESSON.exercises, ids=lambda exercise: exercise.key)
 def test_starter_is_not_tried(exercise, begin):
-    assert begin("01").outcome(exercise.key).state == "not tried"
+    found = begin("01").outcome(exercise.key)
+    assert found.state == "not tried", found
 
 
 @pytest.mark.parametrize("attempt", RIGHT, ids=str)
@@ -202,4 +203,5 @@ def test_what_was_before_the_lesson_does_not_count(client, begin):
     lesson = begin("01")
     come_and_go(client)
     lesson.begin()
-    assert lesson.outcome("come-and-go").state == "not tried"
+    found = lesson.outcome("come-and-go")
+    assert found.state == "not tried", found

@@ -126,7 +126,8 @@ def test_every_exercise_has_its_attempts():
 
 @pytest.mark.parametrize("exercise", lesson_02.LESSON.exercises, ids=lambda exercise: exercise.key)
 def test_starter_is_not_tried(exercise, lesson):
-    assert lesson.outcome(exercise.key).state == "not tried"
+    found = lesson.outcome(exercise.key)
+    assert found.state == "not tried", found
 
 
 @pytest.mark.parametrize("attempt", RIGHT, ids=str)

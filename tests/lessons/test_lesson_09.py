@@ -166,7 +166,8 @@ def test_every_exercise_has_its_attempts():
 
 @pytest.mark.parametrize("exercise", lesson_09.LESSON.exercises, ids=lambda exercise: exercise.key)
 def test_starter_is_not_tried(exercise, lesson):
-    assert lesson.outcome(exercise.key).state == "not tried"
+    found = lesson.outcome(exercise.key)
+    assert found.state == "not tried", found
 
 
 @pytest.mark.parametrize("attempt", RIGHT, ids=str)
@@ -189,4 +190,5 @@ def test_nothing_of_the_lesson_is_there_yet(begin):
     """Whoever skips the lesson's first cells has tried nothing."""
     begun = begin("09")
     for exercise in lesson_09.LESSON.exercises:
-        assert begun.outcome(exercise.key).state == "not tried"
+        found = begun.outcome(exercise.key)
+        assert found.state == "not tried", found

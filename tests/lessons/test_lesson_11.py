@@ -147,7 +147,8 @@ def test_every_exercise_has_its_attempts():
 
 @pytest.mark.parametrize("exercise", lesson_11.LESSON.exercises, ids=lambda exercise: exercise.key)
 def test_starter_is_not_tried(exercise, lesson):
-    assert lesson.outcome(exercise.key).state == "not tried"
+    found = lesson.outcome(exercise.key)
+    assert found.state == "not tried", found
 
 
 @pytest.mark.parametrize("attempt", RIGHT, ids=str)
@@ -167,4 +168,5 @@ def test_nothing_of_the_lesson_is_there_yet(begin):
     """Whoever skips the lesson's first cells has tried nothing."""
     begun = begin("11")
     for exercise in lesson_11.LESSON.exercises:
-        assert begun.outcome(exercise.key).state == "not tried"
+        found = begun.outcome(exercise.key)
+        assert found.state == "not tried", found
