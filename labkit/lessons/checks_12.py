@@ -1,11 +1,13 @@
 """The checks of lesson 12: each reads what the engine has written down of a container: state, restarts, health."""
 
+from collections.abc import Callable
 from typing import Any
 
 from docker.models.containers import Container
 
 from labkit.lessons.evidence import Evidence, exit_code
-from labkit.lessons.material import Outcome, not_tried, not_yet, passed
+from labkit.lessons.material import Outcome, not_yet, passed
+from labkit.lessons.missing import missing
 
 TRIES, SICK, SURVIVOR = "lab12-tries", "lab12-sick", "lab12-survivor"
 
@@ -16,11 +18,22 @@ FAILURE, HUNG = "Only on failure", "What a restart can't mend: a hung process"
 Wrong = tuple[str, str, str]  # a slip, what was seen, where to look
 
 
-def _missing(evidence: Evidence, name: str, expected: str, look: str) -> Outcome:
-    """No container of that name: a slip in the name, or nothing tried."""
-    if odd := evidence.stranger([name]):
-        return not_yet("misnamed", f"a container called {odd}", f"the name {name}, letter by letter", look)
-    return not_tried(f"no container is called {name}", expected, look)
+def _judge(
+    evidence: Evidence,
+    name: str,
+    expected: str,
+    look: str,
+    fault: Callable[[Evidence, Container], Wrong | None],
+    done: Callable[[Container], str],
+) -> Outcome:
+    """Each task is about one container: it is not there, there is a fault, or all is done."""
+    container = evidence.container(name)
+    if container is None:
+        return missing(evidence, name, expected, look)
+    if wrong := fault(evidence, container):
+        slip, seen, place = wrong
+        return not_yet(slip, seen, expected, place)
+    return passed(done(container))
 
 
 def _policy(container: Container) -> str:
@@ -41,19 +54,14 @@ def _times(number: int) -> str:
 
 def give_up(evidence: Evidence) -> Outcome:
     """A container that failed, was restarted a given number of times, and no more."""
-    wanted = int(evidence.words["tries"])
-    expected = f"{TRIES}, which has failed, was restarted {_times(wanted)}, and has exited"
-    container = evidence.container(TRIES)
-    if container is None:
-        return _missing(evidence, TRIES, expected, FAILURE)
-    if wrong := _not_given_up(container, wanted):
-        slip, seen, look = wrong
-        return not_yet(slip, seen, expected, look)
-    return passed(f"{TRIES} was restarted {_times(wanted)}; then the engine gave up")
+    often = _times(int(evidence.words["tries"]))
+    expected = f"{TRIES}, which has failed, was restarted {often}, and has exited"
+    done = f"{TRIES} was restarted {often}; then the engine gave up"
+    return _judge(evidence, TRIES, expected, FAILURE, _not_given_up, lambda _: done)
 
 
-def _not_given_up(container: Container, wanted: int) -> Wrong | None:
-    policy, count = _policy(container), _restarts(container)
+def _not_given_up(evidence: Evidence, container: Container) -> Wrong | None:
+    wanted, policy, count = evidence.words["tries"], _policy(container), _restarts(container)
     if container.status == "created":
         return "not started", f"{TRIES} was created, and not started", FAILURE
     if policy == "no":
@@ -78,13 +86,8 @@ def _not_given_up(container: Container, wanted: int) -> Wrong | None:
 def sick(evidence: Evidence) -> Outcome:
     """A container that was healthy, is unhealthy, and runs."""
     expected = f"{SICK}, running, with a health check that was passed before, and fails now"
-    container = evidence.container(SICK)
-    if container is None:
-        return _missing(evidence, SICK, expected, HUNG)
-    if wrong := _not_sick(evidence, container):
-        slip, seen, look = wrong
-        return not_yet(slip, seen, expected, look)
-    return passed(f"{SICK} is unhealthy, and runs: the engine shows it and does nothing")
+    done = f"{SICK} is unhealthy, and runs: the engine shows it and does nothing"
+    return _judge(evidence, SICK, expected, HUNG, _not_sick, lambda _: done)
 
 
 def _not_sick(evidence: Evidence, container: Container) -> Wrong | None:
@@ -115,14 +118,11 @@ def _not_sick(evidence: Evidence, container: Container) -> Wrong | None:
 def crash_and_stop(evidence: Evidence) -> Outcome:
     """A container that the engine has brought back, and that somebody has stopped then."""
     expected = f"{SURVIVOR}, restarted by the engine at least once, and then stopped by you"
-    container = evidence.container(SURVIVOR)
-    if container is None:
-        return _missing(evidence, SURVIVOR, expected, STOPPED)
-    if wrong := _not_survived(evidence, container):
-        slip, seen, look = wrong
-        return not_yet(slip, seen, expected, look)
-    count = _times(_restarts(container))
-    return passed(f"{SURVIVOR} was brought back {count}, and stays down since you stopped it")
+    return _judge(evidence, SURVIVOR, expected, STOPPED, _not_survived, _survived)
+
+
+def _survived(container: Container) -> str:
+    return f"{SURVIVOR} was brought back {_times(_restarts(container))}, and stays down since you stopped it"
 
 
 def _not_survived(evidence: Evidence, container: Container) -> Wrong | None:

@@ -1,13 +1,79 @@
-"""What every table of attempts must hold, for whatever lesson it is."""
+"""Attempts: what learners do for an exercise, and the tests that every lesson's tables of attempts are put to."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import docker
+import pytest
 
 from labkit.lessons import Lesson
 from labkit.lessons.material import Material
 from labkit.lessons.slips import SLIPS
-from tests.lessons.conftest import Attempt
+from tests.contract.helpers import eventually
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a learner does for an exercise, and what the check must say.
+
+    `says` is part of what was seen, `slip` the name of what went wrong: a key of labkit.lessons.slips.SLIPS.
+    """
+
+    exercise: str
+    name: str
+    do: Callable[[docker.DockerClient], object]
+    says: str = ""
+    slip: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.exercise}: {self.name}"
+
+
+Settle = Callable[[docker.DockerClient, Lesson, Attempt], object]
+
+
+def at_once(client: docker.DockerClient, lesson: Lesson, attempt: Attempt) -> None:
+    """After most attempts the check may look at once."""
+
+
+def until_it_answers(client: docker.DockerClient, lesson: Lesson, attempt: Attempt) -> None:
+    """A server needs a moment until it listens, or ends. Until then the check sees one that gives no answer."""
+    if attempt.slip != "no answer":
+        eventually(lambda: lesson.outcome(attempt.exercise).slip != "no answer")
+
+
+def exercise_tests(
+    material: Material, right: Sequence[Attempt], wrong: Sequence[Attempt], settle: Settle = at_once
+) -> tuple[Callable[..., None], ...]:
+    """The four tests that each lesson has, for its test module to name as they are named here.
+
+    That module has a fixture `lesson`: the lesson where its own cells have been run. `settle` waits, where the
+    containers need a moment between the attempt and the check.
+    """
+
+    def test_every_exercise_has_its_attempts() -> None:
+        assert_complete(material, right, wrong)
+
+    @pytest.mark.parametrize("exercise", material.exercises, ids=lambda exercise: exercise.key)
+    def test_starter_is_not_tried(exercise, lesson) -> None:
+        assert_not_tried(lesson, exercise.key)
+
+    @pytest.mark.parametrize("attempt", right, ids=str)
+    def test_right(attempt, client, lesson) -> None:
+        attempt.do(client)
+        settle(client, lesson, attempt)
+        found = lesson.outcome(attempt.exercise)
+        assert found.state == "passed", found
+
+    @pytest.mark.parametrize("attempt", wrong, ids=str)
+    def test_wrong(attempt, client, lesson) -> None:
+        attempt.do(client)
+        settle(client, lesson, attempt)
+        assert_wrong(lesson, attempt)
+
+    return test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong
 
 
 def assert_complete(material: Material, right: Sequence[Attempt], wrong: Sequence[Attempt]) -> None:
@@ -19,6 +85,13 @@ def assert_complete(material: Material, right: Sequence[Attempt], wrong: Sequenc
         assert len(messages) >= 3, f"{exercise.key}: only {len(messages)} different messages"
         slips = {attempt.slip for attempt in wrong if attempt.exercise == exercise.key}
         assert len(slips) >= 3, f"{exercise.key}: only {len(slips)} slips with a hint of their own"
+
+
+def assert_not_tried(lesson: Lesson, *exercises: str) -> None:
+    """Nothing of these exercises is there, or of all of the lesson's."""
+    for key in exercises or [exercise.key for exercise in lesson.material.exercises]:
+        found = lesson.outcome(key)
+        assert found.state == "not tried", found
 
 
 def assert_wrong(lesson: Lesson, attempt: Attempt) -> None:

@@ -1,32 +1,17 @@
-"""How an exercise is tried out: a learner's lesson on a clean engine, and tables of what learners do."""
+"""How an exercise is tried out: a learner's lesson, on a clean engine that has the teaching image."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 import pytest
 
 import labkit
+from labkit import child
+from labkit.child import Child, ChildError
 from labkit.lessons import Lesson
 from labkit.lessons.progress import Progress
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What a learner does for an exercise, and what the check must say.
-
-    `says` is part of what was seen, `slip` the name of what went wrong: a key of labkit.lessons.slips.SLIPS.
-    """
-
-    exercise: str
-    name: str
-    do: Callable[[docker.DockerClient], object]
-    says: str = ""
-    slip: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.exercise}: {self.name}"
+from tests.backends import backend_missing
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +28,10 @@ def progress(tmp_path: Path) -> Progress:
 
 @pytest.fixture
 def begin(client: docker.DockerClient, progress: Progress) -> Iterator[Callable[[str], Lesson]]:
-    """Begin a lesson by its number, on an engine that has the teaching image; ended after the test."""
+    """Begin a lesson by its number, on an engine that has the teaching image; ended after the test.
+
+    What a lesson can't know as its own, for it has another name or none, bears its number as a label: `lab01`.
+    """
     begun = []
 
     def begin_lesson(number: str) -> Lesson:
@@ -55,4 +43,27 @@ def begin(client: docker.DockerClient, progress: Progress) -> Iterator[Callable[
 
     yield begin_lesson
     for lesson in begun:
+        for stray in client.containers.list(all=True, filters={"label": f"lab{lesson.material.number}"}):
+            stray.remove(force=True)
         lesson.end()
+
+
+@pytest.fixture
+def begin_with_child(
+    client: docker.DockerClient, begin: Callable[[str], Lesson], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Lesson]]:
+    """Begin a lesson with the lesson's own child, that has been made and is not the learner's."""
+    known: list[Child] = []
+    monkeypatch.setattr(child, "_children", known)
+
+    def begin_lesson(number: str) -> Lesson:
+        begun = begin(number)
+        try:
+            Child(client)
+        except ChildError as error:
+            backend_missing("namespaces", str(error))
+        return begun
+
+    yield begin_lesson
+    for made in known:
+        made.close()

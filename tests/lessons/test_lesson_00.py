@@ -3,8 +3,7 @@
 import pytest
 
 from labkit.lessons import lesson_00
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 
@@ -25,31 +24,12 @@ WRONG = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def no_unnamed_left(client):
-    yield
-    for container in client.containers.list(all=True, filters={"label": "lab00"}):
-        container.remove(force=True)
+@pytest.fixture
+def lesson(begin):
+    """Lesson 00 at its beginning: its exercises need nothing of its cells."""
+    return begin("00")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_00.LESSON, RIGHT, WRONG)
-
-
-def test_starter_is_not_tried(begin):
-    found = begin("00").outcome("guest")
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, begin):
-    lesson = begin("00")
-    attempt.do(client)
-    assert lesson.outcome(attempt.exercise).state == "passed"
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, begin):
-    lesson = begin("00")
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_00.LESSON, RIGHT, WRONG
+)

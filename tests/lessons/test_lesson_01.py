@@ -7,15 +7,14 @@ import docker
 import pytest
 
 from labkit.lessons import lesson_01
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 CODE = 21  # drawn with the seed of conftest.py
 
 
-def run(client, name, command="sleep 60", image=BASE):
-    return client.containers.run(image, command, name=name, detach=True)
+def run(client, name, command="sleep 60", image=BASE, **options):
+    return client.containers.run(image, command, name=name, detach=True, **options)
 
 
 def ended(client, name, command, image=BASE):
@@ -101,7 +100,7 @@ RIGHT = [
 WRONG = [
     two("one", lambda c: run(c, "lab01-left"), "it is alone", "too few"),
     two("slip in a name", lambda c: run(c, "lab01-rigth"), "called lab01-rigth", "misnamed"),
-    two("without the prefix", lambda c: run(c, "lab01_left"), "called lab01_left", "misnamed"),
+    two("without the prefix", lambda c: run(c, "lab01_left", labels=["lab01"]), "called lab01_left", "misnamed"),
     two("no names", lambda c: unnamed(c, "sleep 60"), "Docker made one up", "unnamed"),
     two("ended at once", lambda c: [p.wait() for p in pair(c, "true")], "exited with code 0", "exited"),
     two("one ended", one_ended, "lab01-right has exited", "exited"),
@@ -134,38 +133,15 @@ WRONG = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def no_strays_left(client):
-    yield
-    for container in client.containers.list(all=True, filters={"label": "lab01"}):
-        container.remove(force=True)
-    for container in client.containers.list(all=True, filters={"name": "^/?lab01_left$"}):
-        container.remove(force=True)
+@pytest.fixture
+def lesson(begin):
+    """Lesson 01 at its beginning: its exercises need nothing of its cells."""
+    return begin("01")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_01.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_01.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, begin):
-    found = begin("01").outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, begin):
-    lesson = begin("01")
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, begin):
-    lesson = begin("01")
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_01.LESSON, RIGHT, WRONG
+)
 
 
 def test_gone_is_remembered_once_it_was_seen(client, begin, monkeypatch):

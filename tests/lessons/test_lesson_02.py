@@ -6,8 +6,7 @@ import pytest
 
 from labkit.lessons import lesson_02
 from labkit.lessons.checks_02 import NOTES, THREE, own_changes
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 HELLO, OLD, MINE = "/notes/hello.txt", "/notes/old.txt", "/notes/mine.txt"
@@ -83,6 +82,13 @@ WRONG = [
     add("base image", lambda c: run(c, "lab02-add", BASE), "made from labkit/base", "wrong image"),
     add("slip", lambda c: run(c, "lab02-ad"), "called lab02-ad", "misnamed"),
     add("no name", unnamed, "name that Docker made up", "unnamed"),
+    add(
+        "no name, and ended",
+        lambda c: c.containers.run(NOTES, "true", labels=["lab02"]),
+        "name that Docker made up",
+        "unnamed",
+    ),
+    add("removed", lambda c: run(c, "lab02-add").remove(force=True), "was here and has been removed", "gone"),
     hide("nothing deleted", lambda c: run(c, "lab02-hide"), f"still has {OLD}", "nothing changed"),
     hide("the folder", lambda c: sh(c, "lab02-hide", "rm -r /notes"), "the whole folder", "too much changed"),
     hide("emptied", lambda c: sh(c, "lab02-hide", f": > {OLD}"), "still in the folder", "wrong kind"),
@@ -115,32 +121,12 @@ def lesson(client, begin):
     maker = ended(client, "lab02-maker", script, BASE)
     maker.commit(NOTES)
     maker.remove()
-    yield begun
-    for container in client.containers.list(all=True, filters={"label": "lab02"}):
-        container.remove(force=True)
+    return begun
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_02.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_02.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_02.LESSON, RIGHT, WRONG
+)
 
 
 def test_a_container_before_the_image_of_the_lesson(client, begin):

@@ -6,8 +6,7 @@ import pytest
 
 from labkit import vm
 from labkit.lessons import checks_03, lesson_03
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
@@ -128,27 +127,9 @@ def lesson(client, begin):
     return begin("03")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_03.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_03.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_03.LESSON, RIGHT, WRONG
+)
 
 
 def test_a_machine_that_is_forgotten_is_not_counted():

@@ -7,13 +7,10 @@ from functools import partial
 
 import pytest
 
-from labkit import child
-from labkit.child import Child, ChildError
+from labkit.child import Child, children
 from labkit.lessons import lesson_04
 from labkit.lessons.checks_04 import BOX, GUEST, TWIN
-from tests.backends import backend_missing
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 WORD = "wrench"  # drawn with the seed of conftest.py
@@ -54,7 +51,7 @@ def by_hand(*steps, host=WORD):
 
 def ended(client):
     by_hand(BORN)(client)
-    child.children()[-1].close()
+    children()[-1].close()
 
 
 def run(client, name, image=BASE, command="sleep 60", **options):
@@ -109,42 +106,17 @@ WRONG = [
     twin("some of them", lambda c: run(c, TWIN, hostname=WORD, cap_drop=["CHOWN"]), "dropped:", "too many powers"),
     twin("created only", lambda c: c.containers.create(BASE, "sleep 60", name=TWIN), "never started", "not started"),
     twin("slip", lambda c: run(c, "lab04-twins"), "called lab04-twins", "misnamed"),
+    twin("removed", lambda c: run(c, TWIN).remove(force=True), "was here and has been removed", "gone"),
+    twin("no name", lambda c: run(c, None, command="true", labels=["lab04"]), "Docker made up", "unnamed"),
 ]
 
 
 @pytest.fixture
-def lesson(client, begin, monkeypatch):
+def lesson(begin_with_child):
     """Lesson 04 with the lesson's own child, that has been made and is not the learner's."""
-    begun = begin("04")
-    known = []
-    monkeypatch.setattr(child, "_children", known)
-    try:
-        Child(client)
-    except ChildError as error:
-        backend_missing("namespaces", str(error))
-    yield begun
-    for made in known:
-        made.close()
+    return begin_with_child("04")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_04.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_04.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_04.LESSON, RIGHT, WRONG
+)

@@ -7,8 +7,7 @@ import pytest
 
 from labkit.lessons import lesson_05
 from labkit.lessons.checks_05 import said
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE, PAGE = "labkit/base", "/diary.txt"
 WORD, SIGNAL = "amber", signal.SIGUSR1  # drawn with the seed of conftest.py
@@ -136,33 +135,14 @@ WRONG = [
 
 
 @pytest.fixture
-def lesson(client, begin):
-    yield begin("05")
-    for container in client.containers.list(all=True, filters={"label": "lab05"}):
-        container.remove(force=True)
+def lesson(begin):
+    """Lesson 05 at its beginning: its exercises need nothing of its cells."""
+    return begin("05")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_05.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_05.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_05.LESSON, RIGHT, WRONG
+)
 
 
 @pytest.mark.parametrize(("code", "words"), [(0, "success"), (1, "itself"), (137, "SIGKILL"), (250, "itself")])

@@ -6,8 +6,7 @@ import pytest
 
 from labkit.lessons import lesson_06
 from labkit.lessons.checks_06 import SITE
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE, FILE = "labkit/base", "/vault/word.txt"
 WORD = "heron"  # drawn with the seed of conftest.py
@@ -168,27 +167,9 @@ def lesson(client, begin):
             volume.remove()
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_06.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_06.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_06.LESSON, RIGHT, WRONG
+)
 
 
 def test_the_end_removes_the_volumes(client, lesson):

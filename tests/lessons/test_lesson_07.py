@@ -7,8 +7,7 @@ import pytest
 
 from labkit.lessons import lesson_07
 from labkit.lessons.checks_07 import FLEET, ONE, PAGE, THREE, TWO
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE, MINE, SAFE = "labkit/base", "lab07-mine", "lab07-safe"
 NIGHT, WORD = "lab07-b", "fjord"  # drawn with the seed of conftest.py
@@ -166,30 +165,12 @@ def test_the_word_of_the_night_is_the_one_of_these_attempts(lesson):
     assert lesson.word("night") == NIGHT
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_07.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_07.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_07.LESSON, RIGHT, WRONG
+)
 
 
 def test_the_night_alone_is_no_attempt(client, lesson):
     after_the_night(client)
     found = lesson.outcome("night-shift")
     assert (found.state, found.seen) == ("not tried", "one of the three has drifted")
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)

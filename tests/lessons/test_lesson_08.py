@@ -7,8 +7,7 @@ import pytest
 
 from labkit.lessons import lesson_08
 from labkit.lessons.checks_08 import APP, BOTH, PAIR, POLITE, TIDY
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 LEFT, RIGHT_HAND = PAIR
@@ -75,6 +74,7 @@ WRONG = [
     polite("base image", lambda c: run(c, POLITE, "sleep 60", BASE), "made from labkit/base", "wrong image"),
     polite("slip", lambda c: run(c, "lab08-polit"), "called lab08-polit", "misnamed"),
     polite("no name", unnamed, "name that Docker made up", "unnamed"),
+    polite("removed", lambda c: run(c, POLITE).remove(force=True), "was here and has been removed", "gone"),
     polite("created only", lambda c: c.containers.create(APP, name=POLITE), "not started", "not started"),
     tidy("no reaper", lambda c: run(c, TIDY, WORK, BASE), "is a zombie", "zombie"),
     tidy("exec", lambda c: sh(c, TIDY, f"exec {WORK}", BASE), "is a zombie", "zombie"),
@@ -99,12 +99,10 @@ def lesson(client, begin):
     maker.commit(APP, conf={"Cmd": ["sh", "/app.sh"]})
     maker.remove()
     sh(client, BOTH, TWICE)
-    yield begun
-    for container in client.containers.list(all=True, filters={"label": "lab08"}):
-        container.remove(force=True)
+    return begun
 
 
-def settle(client):
+def settle(client, lesson, attempt):
     """Wait until each container runs what it was to run: for a shell, fork and exec are two steps."""
     for container in client.containers.list(filters={"name": "lab08-"}):
         deadline = time.monotonic() + 20
@@ -112,29 +110,9 @@ def settle(client):
             assert time.monotonic() < deadline, f"{container.name} never came to sleep"
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_08.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_08.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    settle(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    settle(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_08.LESSON, RIGHT, WRONG, settle
+)
 
 
 def test_a_container_before_the_image_of_the_lesson(client, begin):

@@ -1,14 +1,14 @@
 """The exercises of lesson 09: what learners do, and what the checks say."""
 
+import io
 from functools import partial
 
 import pytest
 
 from labkit.lessons import lesson_09
 from labkit.lessons.checks_09 import AUTH, CATALOG, FOUR, REVIEWS, SHOP, STORE, STORE_TWO
-from tests.contract.helpers import eventually
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.contract.helpers import tar_of
+from tests.lessons.attempts import Attempt, assert_not_tried, exercise_tests, until_it_answers
 
 WORD, LAMPS = "bright", 20  # drawn with the seed of conftest.py
 DOCKERFILE = "FROM labkit/base\nCOPY service.sh /www/cgi-bin/index.cgi\nCMD {}\n"
@@ -16,16 +16,10 @@ SERVE = '["busybox", "httpd", "-f", "-p", "80", "-h", "/www"]'
 HEADER = "#!/bin/sh\necho 'Content-Type: text/plain'; echo\n"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("service")
-
-
-def build(client, folder, tag, line, command=SERVE):
-    (folder / "Dockerfile").write_text(DOCKERFILE.format(command))
-    (folder / "service.sh").write_text(HEADER + line)
-    (folder / "service.sh").chmod(0o755)
-    client.images.build(path=str(folder), tag=tag, rm=True)
+def build(client, tag, line, command=SERVE):
+    files = {"Dockerfile": DOCKERFILE.format(command), "service.sh": HEADER + line}
+    context = tar_of({name: text.encode() for name, text in files.items()}, mode=0o755)
+    client.images.build(fileobj=io.BytesIO(context), custom_context=True, tag=tag, rm=True)
 
 
 def start(client, name, image=None, network=SHOP):
@@ -41,76 +35,76 @@ def replaced(client, name, image=None, network=SHOP):
     return start(client, name, image, network)
 
 
-# --- what a learner does: each gets the client and a folder to build in ------------------------------------------
+# --- what a learner does -----------------------------------------------------------------------------------------
 
 
 def reviews(line=f"echo {WORD}", command=SERVE, name=REVIEWS, **options):
-    def do(client, folder):
-        build(client, folder, REVIEWS, line, command)
+    def do(client):
+        build(client, REVIEWS, line, command)
         return start(client, name, REVIEWS, **options)
 
     return do
 
 
-def reviews_connected_later(client, folder):
-    late = reviews(network=None)(client, folder)
+def reviews_connected_later(client):
+    late = reviews(network=None)(client)
     client.networks.get(SHOP).connect(late)
 
 
-def reviews_from_another_image(client, folder):
-    build(client, folder, REVIEWS, f"echo {WORD}")
+def reviews_from_another_image(client):
+    build(client, REVIEWS, f"echo {WORD}")
     start(client, REVIEWS, CATALOG)
 
 
 def store_two(line=f"echo 'kettle 3, lamp {LAMPS}, rug 7'", **options):
-    def do(client, folder):
-        build(client, folder, STORE_TWO, line)
+    def do(client):
+        build(client, STORE_TWO, line)
         replaced(client, STORE, STORE_TWO, **options)
 
     return do
 
 
-def store_two_by_rename(client, folder):
-    build(client, folder, STORE_TWO, f"echo lamps {LAMPS}")
+def store_two_by_rename(client):
+    build(client, STORE_TWO, f"echo lamps {LAMPS}")
     client.containers.get(STORE).rename("lab09-store-old")
     start(client, STORE, STORE_TWO)
 
 
-def store_two_only_built(client, folder):
-    build(client, folder, STORE_TWO, f"echo {LAMPS}")
+def store_two_only_built(client):
+    build(client, STORE_TWO, f"echo {LAMPS}")
 
 
-def store_mended(client, folder):
+def store_mended(client):
     line = f"echo 'echo lamp {LAMPS}' >> /www/cgi-bin/index.cgi"
     client.containers.get(STORE).exec_run(["sh", "-c", line])
 
 
-def store_removed(client, folder):
-    store_two_only_built(client, folder)
+def store_removed(client):
+    store_two_only_built(client)
     gone(client, STORE)
 
 
-def killed(client, folder):
+def killed(client):
     client.containers.get(AUTH).kill()
     client.containers.get(AUTH).wait(timeout=20)
 
 
-def started_again(client, folder):
+def started_again(client):
     client.containers.get(AUTH).restart(timeout=0)
 
 
 def auth(**options):
-    return lambda client, folder: replaced(client, AUTH, **options)
+    return lambda client: replaced(client, AUTH, **options)
 
 
-def auth_and_catalog(client, folder):
+def auth_and_catalog(client):
     replaced(client, AUTH)
     client.containers.get(CATALOG).kill()
     client.containers.get(CATALOG).wait(timeout=20)
 
 
-def killed_removed_started(client, folder):
-    killed(client, folder)
+def killed_removed_started(client):
+    killed(client)
     client.containers.get(AUTH).remove()
     start(client, AUTH)
 
@@ -129,7 +123,7 @@ RIGHT = [
 ]
 WRONG = [
     fifth("no network", reviews(network=None), f"not on {SHOP}", "wrong network"),
-    fifth("an image, no container", lambda c, f: build(c, f, REVIEWS, "true"), "no container of that name", "too few"),
+    fifth("an image, no container", lambda c: build(c, REVIEWS, "true"), "no container of that name", "too few"),
     fifth("misspelt", reviews(name="lab09-review"), "called lab09-review", "misnamed"),
     fifth("another image", reviews_from_another_image, f"made from {CATALOG}", "wrong image"),
     fifth("a neighbour's word", reviews("echo shiny"), "answers 'shiny'", "wrong answer"),
@@ -142,7 +136,7 @@ WRONG = [
     second("no network", store_two(network=None), f"not on {SHOP}", "wrong network"),
     replace("killed", killed, "the dead container still has the name", "still there"),
     replace("restarted", started_again, "the same container", "repaired"),
-    replace("removed", lambda c, f: gone(c, AUTH), "nothing is in its place", "gone"),
+    replace("removed", lambda c: gone(c, AUTH), "nothing is in its place", "gone"),
     replace("another image", auth(image=CATALOG), f"made from {CATALOG}", "wrong image"),
     replace("no network", auth(network=None), f"not on {SHOP}", "wrong network"),
     replace("one more down", auth_and_catalog, f"{CATALOG} does not run", "too few"),
@@ -150,45 +144,21 @@ WRONG = [
 
 
 @pytest.fixture
-def lesson(client, begin, folder):
+def lesson(client, begin):
     """Lesson 09 where its own cells have been run: four images, a network, four services on it."""
     begun = begin("09")
     client.networks.create(SHOP)
     for name in FOUR:
-        build(client, folder, name, f"echo I am {name}")
+        build(client, name, f"echo I am {name}")
         start(client, name)
     return begun
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_09.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_09.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson, folder):
-    attempt.do(client, folder)
-    # a server needs a moment until it listens
-    eventually(lambda: lesson.outcome(attempt.exercise).slip != "no answer")
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson, folder):
-    attempt.do(client, folder)
-    eventually(lambda: lesson.outcome(attempt.exercise).slip == attempt.slip)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_09.LESSON, RIGHT, WRONG, until_it_answers
+)
 
 
 def test_nothing_of_the_lesson_is_there_yet(begin):
     """Whoever skips the lesson's first cells has tried nothing."""
-    begun = begin("09")
-    for exercise in lesson_09.LESSON.exercises:
-        found = begun.outcome(exercise.key)
-        assert found.state == "not tried", found
+    assert_not_tried(begin("09"))

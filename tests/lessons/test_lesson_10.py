@@ -7,8 +7,7 @@ import pytest
 
 from labkit.lessons import lesson_10
 from labkit.lessons.checks_10 import GREET, GREETER, LOOK, NAP, PROBE
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 WORD = "Quito"  # drawn with the seed of conftest.py
 MOTD = "/etc/motd"
@@ -102,27 +101,9 @@ def lesson(client, begin):
     return begun
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_10.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_10.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_10.LESSON, RIGHT, WRONG
+)
 
 
 def test_a_check_leaves_nothing_behind(client, lesson):

@@ -10,8 +10,7 @@ from labkit.lessons import lesson_11
 from labkit.lessons.checks_11 import APP, COLOURS, DEAD, ODD, REPORT
 from labkit.lessons.draw import seeded
 from tests.contract.helpers import eventually
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, assert_not_tried, exercise_tests
 
 BASE, IMAGE = "labkit/base", "lab11-app"
 WORDS = {parameter.key: seeded(parameter, "course 11") for parameter in lesson_11.LESSON.parameters}
@@ -141,32 +140,11 @@ def lesson(client, begin):
     return begun
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_11.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_11.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_11.LESSON, RIGHT, WRONG
+)
 
 
 def test_nothing_of_the_lesson_is_there_yet(begin):
     """Whoever skips the lesson's first cells has tried nothing."""
-    begun = begin("11")
-    for exercise in lesson_11.LESSON.exercises:
-        found = begun.outcome(exercise.key)
-        assert found.state == "not tried", found
+    assert_not_tried(begin("11"))

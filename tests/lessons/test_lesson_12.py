@@ -7,8 +7,7 @@ import pytest
 
 from labkit.lessons import lesson_12
 from labkit.lessons.checks_12 import SICK, SURVIVOR, TRIES
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 WORD = 2  # drawn with the seed of conftest.py
@@ -114,6 +113,8 @@ WRONG = [
     sick("never healthy", lambda c: health(c, "sleep 60"), "never was healthy", "never healthy"),
     sick("killed", lambda c: make_sick(c).kill(), "it does not run", "exited"),
     sick("slip", lambda c: health(c, name="lab12-sik"), "called lab12-sik", "misnamed"),
+    sick("removed", lambda c: health(c).remove(force=True), "was here and has been removed", "gone"),
+    sick("no name", lambda c: run(c, None, MARKED, labels=["lab12"]), "name that Docker made up", "unnamed"),
     survive("no policy", lambda c: ended(c, SURVIVOR, FAIL), "restart policy is no", "no policy"),
     survive("killed at once", lambda c: run(c, SURVIVOR, CRASHES, ALWAYS).kill(), "never had to", "never crashed"),
     survive("nothing yet", lambda c: run(c, SURVIVOR, CRASHES, ALWAYS), "never had to", "never crashed"),
@@ -128,27 +129,9 @@ def lesson(begin):
     return begin("12")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_12.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_12.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_12.LESSON, RIGHT, WRONG
+)
 
 
 def test_the_number_is_part_of_the_task(lesson):

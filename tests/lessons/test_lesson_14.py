@@ -6,8 +6,7 @@ import pytest
 
 from labkit.lessons import lesson_14
 from labkit.second_engine import engine_with_limits
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 FIT, DAM, LOW, HIGH = "lab14-fit", "lab14-dam", "lab14-low", "lab14-high"
@@ -115,24 +114,6 @@ def lesson(client, begin):
     return begin("14")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_14.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_14.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_14.LESSON, RIGHT, WRONG
+)

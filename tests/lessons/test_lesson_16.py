@@ -7,9 +7,7 @@ import pytest
 
 from labkit.lessons import lesson_16
 from labkit.lessons.checks_16 import GATE, INNER, LATE, MINE, NET, SITE, VAULT
-from tests.contract.helpers import eventually
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, assert_not_tried, exercise_tests, until_it_answers
 
 WORD, ALIAS = "dingo", "archive"  # drawn with the seed of conftest.py
 LOCAL, BASE = "127.0.0.1", "labkit/base"
@@ -154,35 +152,11 @@ def lesson(client, begin):
     return begun
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_16.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_16.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    # a server needs a moment until it listens
-    eventually(lambda: lesson.outcome(attempt.exercise).slip != "no answer")
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    eventually(lambda: lesson.outcome(attempt.exercise).slip == attempt.slip)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_16.LESSON, RIGHT, WRONG, until_it_answers
+)
 
 
 def test_nothing_of_the_lesson_is_there_yet(begin):
     """Whoever skips the lesson's first cells has tried nothing."""
-    begun = begin("16")
-    for exercise in lesson_16.LESSON.exercises:
-        found = begun.outcome(exercise.key)
-        assert found.state == "not tried", found
+    assert_not_tried(begin("16"))

@@ -7,8 +7,7 @@ import pytest
 
 from labkit.lessons import lesson_17
 from tests.contract.helpers import tar_of
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE = "labkit/base"
 SAID, SAYS, QUICK, THIN = "lab17-said", "lab17-says", "lab17-quick", "lab17-thin"
@@ -121,27 +120,9 @@ def lesson(client, begin):
     return begin("17")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_17.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_17.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_17.LESSON, RIGHT, WRONG
+)
 
 
 def test_a_check_leaves_no_container(client, lesson):

@@ -9,8 +9,7 @@ from labkit import second_engine
 from labkit.images import make
 from labkit.lessons import lesson_18
 from labkit.second_engine import SecondEngine
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 
 BASE, SHOP = "labkit/base", "lab18-shop"
 MINE, MOVED, BACK = "lab18-mine", "lab18-moved", "lab18-back"
@@ -164,27 +163,9 @@ def lesson(client, begin, second):
     second_engine.empty(second.client)
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_18.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_18.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_18.LESSON, RIGHT, WRONG
+)
 
 
 def test_without_a_second_engine_nothing_is_tried(lesson, monkeypatch):

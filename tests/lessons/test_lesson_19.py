@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit import child
-from labkit.child import Child, ChildError
+from labkit.child import Child
 from labkit.lessons import lesson_19
-from tests.backends import backend_missing
-from tests.lessons.attempts import assert_complete, assert_wrong
-from tests.lessons.conftest import Attempt
+from tests.lessons.attempts import Attempt, exercise_tests
 from tests.lessons.test_lesson_04 import layer
 
 WORD = "atlas"  # drawn with the seed of conftest.py
@@ -117,38 +114,11 @@ WRONG = [
 
 
 @pytest.fixture
-def lesson(client, begin, monkeypatch):
+def lesson(begin_with_child):
     """Lesson 19 with the lesson's own child, that has been made and is not the learner's."""
-    begun = begin("19")
-    known = []
-    monkeypatch.setattr(child, "_children", known)
-    try:
-        Child(client)
-    except ChildError as error:
-        backend_missing("namespaces", str(error))
-    yield begun
-    for made in known:
-        made.close()
+    return begin_with_child("19")
 
 
-def test_every_exercise_has_its_attempts():
-    assert_complete(lesson_19.LESSON, RIGHT, WRONG)
-
-
-@pytest.mark.parametrize("exercise", lesson_19.LESSON.exercises, ids=lambda exercise: exercise.key)
-def test_starter_is_not_tried(exercise, lesson):
-    found = lesson.outcome(exercise.key)
-    assert found.state == "not tried", found
-
-
-@pytest.mark.parametrize("attempt", RIGHT, ids=str)
-def test_right(attempt, client, lesson):
-    attempt.do(client)
-    found = lesson.outcome(attempt.exercise)
-    assert found.state == "passed", found
-
-
-@pytest.mark.parametrize("attempt", WRONG, ids=str)
-def test_wrong(attempt, client, lesson):
-    attempt.do(client)
-    assert_wrong(lesson, attempt)
+test_every_exercise_has_its_attempts, test_starter_is_not_tried, test_right, test_wrong = exercise_tests(
+    lesson_19.LESSON, RIGHT, WRONG
+)

@@ -1,5 +1,6 @@
 """What every lesson's material must hold, for the lessons that there are and those to come."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from labkit.errors import LabkitError
 from labkit.lessons import material
 from labkit.lessons.material import load, numbers
 from labkit.lessons.slips import SLIPS
+from tests.lessons.attempts import exercise_tests
 
 LESSONS = [load(number) for number in numbers()]
 EXERCISES = [(lesson, exercise) for lesson in LESSONS for exercise in lesson.exercises]
@@ -23,6 +25,14 @@ def key_of(pair):
 
 def test_there_are_lessons():
     assert numbers()[:3] == ["00", "01", "02"]
+
+
+@pytest.mark.parametrize("number", numbers())
+def test_each_lesson_names_the_tests_of_its_exercises_as_they_are_named(number):
+    """`exercise_tests` makes them; a test without its name would not be found, and nobody would miss it."""
+    module = vars(importlib.import_module(f"tests.lessons.test_lesson_{number}"))
+    for test in exercise_tests(load(number), [], []):
+        assert module[test.__name__].__qualname__ == test.__qualname__
 
 
 @pytest.mark.parametrize("pair", EXERCISES, ids=key_of)
