@@ -13,11 +13,42 @@ import pytest
 from docker.models.containers import Container
 
 from tests import busybox
+from tests.contract import described
 
 SESSION = secrets.token_hex(3)
 REPOSITORY = f"labkit-test/busybox-{SESSION}"
 LABELS = {"labkit": "test", "labkit.session": SESSION}
 MINE = {"label": [f"labkit.session={SESSION}"]}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def listening() -> Iterator[None]:
+    """Hold every answer of an engine against Docker's description of its API."""
+    with described.listening():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    yield from passing_only_as_described()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    yield from passing_only_as_described()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    yield from passing_only_as_described()
+
+
+def passing_only_as_described() -> Iterator[None]:
+    """Fail this part of a test when it passed, but an answer in it was not as described."""
+    described.complaints()
+    yield
+    if wrong := described.complaints():
+        pytest.fail("not as the API's description has it:\n" + "\n".join(wrong), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -61,3 +61,41 @@ SENT_AS_NULL = {
     "Error": "the wait had no error",
     "ExitCode": "the exec has not ended",
 }
+
+
+# Statuses that the description does not name for an endpoint, and that both engines answer with (regular expressions).
+UNDESCRIBED_STATUSES = {
+    ".* 400": "the description names 400 for a few endpoints only; whatever makes no sense gets it from every one",
+    r"POST /containers/\{id\}/(start|resize|update|pause|unpause) 409": "the container is not in the state for it",
+    r"GET /containers/\{id\}/top 409": "the container is not running",
+    "POST /networks/create 409": "the name is taken",
+    "POST /networks/create 503": "overlay networks need a swarm",
+    "POST /volumes/create 404": "nobody has this volume driver",
+    r"GET /containers/\{id\}/logs 501": "the log driver none keeps nothing that could be read",
+    r"POST /exec/\{id\}/start 101": "as with attach, where the client asked for an upgrade",
+}
+OUR_STATUSES = {
+    "POST /containers/create 413": "a body may have so many bytes; dockerd reads any number",
+    ".* 501": "what this engine does not serve",
+}
+
+# Fields that the description does not have: the answer, and the field's place in it (fnmatch patterns).
+UNDESCRIBED_FIELDS = {
+    "*: *Networks.*.DNSNames": "since API 1.45",
+    "*: *VolumeOptions.Subpath": "since API 1.45",
+    "GET /system/df 200: BuilderSize": "dockerd sends it too; described since API 1.42",
+    "GET /events 200: status": "Action under its old name; dockerd sends it too",
+    "GET /events 200: id": "Actor.ID under its old name; dockerd sends it too",
+    "GET /events 200: from": "the image, as events had it before Actor; dockerd sends it too",
+    "POST /images/{name}/push 200: id": "the layer; dockerd sends it too",
+    "POST /images/{name}/push 200: aux": "tag, digest and size of what was pushed; dockerd sends it too",
+    "POST /images/{name}/push 200: errorDetail": "as with a pull; dockerd sends it too",
+    # of stats the description has no schema, but an example, from a kernel of years ago
+    "GET /containers/{id}/stats 200: memory_stats.stats.*": "whatever the kernel counts",
+    "GET /containers/{id}/stats 200: pids_stats.limit": "dockerd sends it too, where there is a limit",
+    "GET /containers/{id}/stats 200: name": "dockerd sends it too",
+    "GET /containers/{id}/stats 200: id": "dockerd sends it too",
+    "GET /containers/{id}/stats 200: preread": "dockerd sends it too",
+    "GET /containers/{id}/stats 200: num_procs": "a field for Windows; dockerd sends it too",
+    "GET /containers/{id}/stats 200: storage_stats": "a field for Windows; dockerd sends it too",
+}

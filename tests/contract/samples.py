@@ -10,13 +10,14 @@ from tests.contract.helpers import OBEDIENT, unique
 
 
 def samples(client: docker.DockerClient, image: str) -> dict[str, list]:
-    """Answers of a live engine, for each method, path and status of shapes.ANSWERS; nothing is left behind."""
+    """Answers of a live engine, for each method, path and status of shapes.SAMPLED; nothing is left behind."""
     with contextlib.ExitStack() as stack:
         return collect(client, image, stack)
 
 
 def collect(client: docker.DockerClient, image: str, stack: contextlib.ExitStack) -> dict[str, list]:
     api, since, name = client.api, int(time.time()), unique("labkit-test/shape")
+    place = unique("labkit-test")  # of a network and of a volume
 
     def ask(method: str, path: str, status: int = 200, **options) -> object:
         answer = api.request(method, f"{api.base_url}{path}", timeout=60, **options)
@@ -41,6 +42,10 @@ def collect(client: docker.DockerClient, image: str, stack: contextlib.ExitStack
     committed = ask("POST", "/commit", 201, params={"container": exited, "repo": name}, json={})
     images = [ask("GET", f"/images/{one}/json") for one in (image, name)]
     history = [ask("GET", f"/images/{one}/history") for one in (image, name)]
+    network = ask("POST", "/networks/create", 201, json={"Name": place, "Labels": {"labkit": "test"}})
+    stack.callback(api.remove_network, place)
+    volume = ask("POST", "/volumes/create", 201, json={"Name": place, "Labels": {"labkit": "test"}})
+    stack.callback(api.remove_volume, place)
     ours = {"filters": json.dumps({"ancestor": [image]})}
     listed = ask("GET", "/images/json", params={"filters": json.dumps({"reference": ["labkit-test/*"]})})
     return {
@@ -61,5 +66,13 @@ def collect(client: docker.DockerClient, image: str, stack: contextlib.ExitStack
         "GET /images/{name}/history 200": history,
         "DELETE /images/{name} 200": [ask("DELETE", f"/images/{name}")],
         "POST /commit 201": [committed],
+        "POST /containers/{id}/update 200": [ask("POST", f"/containers/{running}/update", json={"CpuShares": 512})],
+        "POST /networks/create 201": [network],
+        "GET /networks 200": [ask("GET", "/networks")],
+        "GET /networks/{id} 200": [ask("GET", f"/networks/{one}") for one in (place, "bridge", "none")],
+        "POST /volumes/create 201": [volume],
+        "GET /volumes 200": [ask("GET", "/volumes")],
+        "GET /volumes/{name} 200": [ask("GET", f"/volumes/{place}")],
+        "GET /system/df 200": [ask("GET", "/system/df")],
         "GET /events 200": list(client.events(since=since, until=int(time.time()) + 1, decode=True)),
     }

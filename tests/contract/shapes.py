@@ -3,21 +3,25 @@
     python -m tests.contract.shapes swagger.yaml [--observe unix:///var/run/docker.sock]
 
 reads the swagger file of moby (github.com/moby/moby, api/swagger.yaml, API 1.41) and writes `shapes.json`: for each
-answer in ANSWERS the names, types and required fields, nothing else. With `--observe` it also notes which of these
-fields a dockerd gave in every sample of `samples.samples`: the description itself requires next to none.
+answer of an endpoint that our engine serves the names, types and required fields, nothing else. With `--observe` it
+also notes which of these fields a dockerd gave in every sample of `samples.samples`: the description itself requires
+next to none. Without, those that were noted before stay.
 """
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 
+from labkit.engine.api.routes import ROUTES
+
 FILE = Path(__file__).with_name("shapes.json")
 
-# method, path and status of each answer that the tests look at
-ANSWERS = [
+# method, path and status of each answer of which the tests take a sample, to see which fields are always there
+SAMPLED = [
     "GET /version 200",
     "GET /info 200",
     "GET /events 200",
@@ -36,17 +40,27 @@ ANSWERS = [
     "GET /images/{name}/history 200",
     "DELETE /images/{name} 200",
     "POST /commit 201",
+    "POST /containers/{id}/update 200",
+    "POST /networks/create 201",
+    "GET /networks 200",
+    "GET /networks/{id} 200",
+    "POST /volumes/create 201",
+    "GET /volumes 200",
+    "GET /volumes/{name} 200",
+    "GET /system/df 200",
 ]
 
-# Fields of 1.41 that later versions of the API no longer have, or that only swarm, plugins and Windows know.
+# Fields of 1.41 that later versions of the API no longer have, or that only swarm, plugins, BuildKit and Windows know.
 DROPPED = {"ContainerConfig", "Container", "VirtualSize", "ClusterStore", "ClusterAdvertise", "Experimental", "Swarm"}
 DROPPED |= {"KernelMemory", "KernelMemoryTCP", "OomKillDisable", "BridgeNfIptables", "BridgeNfIp6tables", "Isolation"}
+DROPPED |= {"BuildCache"}
 
 # A wait that had no error says so in API 1.41 and leaves it out later. What a cgroup v1 counts, v2 does not (and the
 # description says so): `docker stats` needs none of it.
 DROPPED |= {"Error", "percpu_usage", "max_usage", "failcnt", "stats", "blkio_stats", "storage_stats", "num_procs"}
 
 KEPT = {"type", "properties", "items", "additionalProperties", "required", "enum", "allOf", "$ref", "x-nullable"}
+FORMATS = {"binary", "dateTime", "date-time"}  # those of numbers say how Go keeps them
 
 
 # --- the description, reduced ------------------------------------------------------------------------------------
@@ -57,7 +71,7 @@ def reduced(schema: dict) -> dict:
 
     Go writes a list or a map that has nothing in it as null, so null is allowed wherever one of them is.
     """
-    schema = {key: value for key, value in schema.items() if key in KEPT}
+    schema = {key: value for key, value in schema.items() if key in KEPT or (key == "format" and value in FORMATS)}
     nullable = schema.pop("x-nullable", False)
     if "properties" in schema:
         schema["properties"] = {name: reduced(field) for name, field in schema["properties"].items()}
@@ -78,13 +92,47 @@ def with_null(schema: dict) -> dict:
     return schema | ({"type": [schema["type"], "null"]} if "type" in schema else {})
 
 
-def answer_schema(swagger: dict, answer: str) -> dict:
-    method, path, status = answer.split()
-    response = swagger["paths"][path][method.lower()]["responses"][int(status)]
-    schema = response["schema"]
-    if set(schema) <= {"type", "title"} and "examples" in response:
+def answers(swagger: dict) -> dict[str, dict | None]:
+    """`METHOD /path STATUS` -> the schema of the body, or None where there is none; of what our engine serves."""
+    served = {f"{route.method} {bare(route.path)}" for route in ROUTES if route.handler}
+    return {
+        f"{method.upper()} {path} {status}": body_of(swagger, f"{method.upper()} {path}", operation, response)
+        for path, operations in swagger["paths"].items()
+        for method, operation in operations.items()
+        if f"{method.upper()} {bare(path)}" in served
+        for status, response in operation["responses"].items()
+    }
+
+
+def bare(path: str) -> str:
+    """A path without the names of its holes."""
+    return re.sub(r"\{\w+\}", "{}", path)
+
+
+def body_of(swagger: dict, endpoint: str, operation: dict, response: dict) -> dict | None:
+    if endpoint in PROGRESS and response.get("schema") is None:
+        return {"$ref": f"#/definitions/{PROGRESS[endpoint]}"}
+    if "schema" not in response:
+        return BYTES if RAW & set(operation.get("produces", ())) else None
+    if set(response["schema"]) <= {"type", "title"} and "examples" in response:
         return like(response["examples"]["application/json"])
-    return reduced(schema)
+    return reduced(response["schema"])
+
+
+# What a schema says of a body that is not JSON.
+BYTES = {"type": "string", "format": "binary"}
+RAW = {"application/octet-stream", "application/vnd.docker.raw-stream", "application/x-tar"}
+
+# How every error looks, also one of an endpoint that the description does not have.
+ERROR = {"$ref": "#/definitions/ErrorResponse"}
+
+# Streams of JSON of which the description has a schema, but does not say so where the endpoint stands.
+PROGRESS = {
+    "POST /build": "BuildInfo",
+    "POST /images/create": "CreateImageInfo",
+    "POST /images/load": "BuildInfo",
+    "POST /images/{name}/push": "PushImageInfo",
+}
 
 
 def like(example: object) -> dict:
@@ -135,6 +183,22 @@ def known_fields(shapes: dict, schema: dict, value: object, at: str = "") -> set
     return found
 
 
+def unknown_fields(shapes: dict, schema: dict, value: object, at: str = "") -> set[str]:
+    """The fields of `value` that the description does not have, as such paths; `*` stands for a name that is free."""
+    schema = resolved(shapes, schema)
+    if isinstance(value, list):
+        return set().union(*(unknown_fields(shapes, schema.get("items", {}), item, f"{at}[]") for item in value))
+    named, free = schema.get("properties", {}), schema.get("additionalProperties", not schema.get("properties"))
+    found = set()
+    for name in value if isinstance(value, dict) else ():
+        path = f"{at}.{name if name in named or not free else '*'}".lstrip(".")
+        if name in named or isinstance(free, dict):
+            found |= unknown_fields(shapes, named.get(name, free), value[name], path)
+        elif not free:
+            found.add(path)
+    return found
+
+
 def resolved(shapes: dict, schema: dict) -> dict:
     """The schema with its reference followed and its parts (allOf) put together."""
     if "$ref" in schema:
@@ -164,12 +228,13 @@ def main() -> None:
     parser.add_argument("--observe", metavar="ADDRESS")
     options = parser.parse_args()
     swagger = yaml.safe_load(options.swagger.read_text())
-    answers = {answer: answer_schema(swagger, answer) for answer in ANSWERS}
+    described = answers(swagger)
     shapes = {
         "source": f"github.com/moby/moby api/swagger.yaml, version {swagger['info']['version']}; see shapes.py",
-        "answers": answers,
-        "definitions": needed_definitions(swagger, answers),
-        "present": {},
+        "version": swagger["info"]["version"],
+        "answers": described,
+        "definitions": needed_definitions(swagger, described),
+        "present": json.loads(FILE.read_text())["present"] if FILE.exists() else {},
     }
     if options.observe:
         shapes["present"] = observe(shapes, options.observe)

@@ -8,7 +8,7 @@ import pytest
 from docker.types import LogConfig, Ulimit
 
 from tests.backends import not_for_this_engine
-from tests.contract.helpers import OBEDIENT, eventually, output
+from tests.contract.helpers import OBEDIENT, eventually, output, unique
 
 
 def run(client, image, command: str, **options) -> str:
@@ -245,3 +245,37 @@ def test_refused(client, image, host, status, words):
 def test_accepted_and_shown(client, image, host):
     shown = create(client, image, **host).attrs["HostConfig"]
     assert {name: shown[name] for name in host} == host
+
+
+def test_fields_that_nobody_knows_are_passed_over(client, image):
+    asked = {"Image": image, "Cmd": ["true"], "Memry": 1, "HostConfig": {"Memry": 1, "Memory": None, "Binds": None}}
+    made = client.containers.get(client.api.create_container_from_config(asked)["Id"])
+    assert not {"Memry"} & (made.attrs.keys() | made.attrs["Config"].keys() | made.attrs["HostConfig"].keys())
+    assert made.attrs["HostConfig"]["Memory"] == 0
+
+
+# --- shared namespaces -------------------------------------------------------------------------------------------
+
+
+def test_ipc_is_joined_where_its_owner_lets_it(client, image):
+    owner = client.containers.run(image, ["sleep", "600"], ipc_mode="shareable", detach=True)
+    ours = owner.exec_run("readlink /proc/self/ns/ipc").output
+    assert client.containers.run(image, ["readlink", "/proc/self/ns/ipc"], ipc_mode=f"container:{owner.id}") == ours
+
+
+def test_ipc_is_an_owners_own_unless_it_says_shareable(client, image, running):
+    guest = client.containers.create(image, ["true"], ipc_mode=f"container:{running.id}")
+    with pytest.raises(docker.errors.APIError) as refusal:
+        guest.start()
+    hint = "non-shareable IPC (hint: use IpcMode:shareable for the donor container)"
+    words = f"can't join IPC of container {running.id}: {hint}"
+    assert (refusal.value.status_code, refusal.value.explanation) == (500, words)
+
+
+def test_shared_memory_goes_with_ipc(client, image):
+    name = unique("labkit")
+    run(client, image, f"echo seen > /dev/shm/{name}", ipc_mode="host")
+    assert run(client, image, f"cat /dev/shm/{name}; rm /dev/shm/{name}", ipc_mode="host").split() == ["seen"]
+    own = run(client, image, f"ls /dev/shm; touch /dev/shm/{name}; df -k /dev/shm").splitlines()
+    assert own[1].split()[:2] == ["shm", "65536"]
+    assert run(client, image, "test -e /dev/shm || echo none", ipc_mode="none").split() == ["none"]

@@ -104,6 +104,17 @@ def test_what_a_container_answers_to(make, run):
     assert f"Address: {ip}" in say(other, f"nslookup -type=a {renamed}")
 
 
+def test_a_chosen_hostname_is_an_alias(client, make, run):
+    network = make()
+    config = {network.name: client.api.create_endpoint_config(aliases=["post"])}
+    one = run(network=network.name, networking_config=config, hostname="mail")
+    ip = endpoint(one, network)["IPAddress"]
+    assert f"Address: {ip}" in say(run(network=network.name), "nslookup -type=a mail")
+    # as a client of before API 1.45 is told; later ones have a list of their own for what was not asked for
+    old = client.api.get(f"{client.api.base_url}/v1.41/containers/{one.id}/json", timeout=20).json()
+    assert old["NetworkSettings"]["Networks"][network.name]["Aliases"] == ["post", one.short_id, "mail"]
+
+
 def test_an_alias_of_two_has_both_addresses(client, make, run):
     network = make()
     config = {network.name: client.api.create_endpoint_config(aliases=["many"])}
@@ -210,6 +221,14 @@ def test_the_network_of_another_container(make, run):
     assert say(guest, "hostname") == owner.short_id
     guest.reload()
     assert guest.attrs["NetworkSettings"]["Networks"] == {}
+
+
+def test_the_hosts_network_comes_with_the_hosts_name(client, run):
+    one = run(network_mode="host")
+    name = client.info()["Name"]
+    assert say(one, "hostname; cat /etc/hostname; echo $HOSTNAME").split() == [name] * 3
+    assert one.attrs["Config"]["Hostname"] == name
+    assert say(run(network_mode="host", hostname="mine"), "hostname") == "mine"
 
 
 # --- addresses ---------------------------------------------------------------------------------------------------

@@ -44,6 +44,15 @@ def test_what_is_not_named_stays(client, image):
     assert host_config(container)["CpuShares"] == 512
 
 
+def test_an_update_is_of_limits_alone(client, image):
+    container = client.containers.create(image, cpu_shares=512)
+    url = f"{client.api.base_url}/containers/{container.id}/update"
+    client.api.post(url, json={"CpuShares": 256, "Privileged": True, "Binds": ["/:/host"], "Memry": 1}, timeout=20)
+    host = host_config(container)
+    assert (host["CpuShares"], host["Privileged"], host["Binds"]) == (256, False, None)
+    assert "Memry" not in host
+
+
 def test_more_memory_than_memory_and_swap(client, image):
     container = client.containers.create(image, mem_limit="32m", memswap_limit="64m")
     with pytest.raises(docker.errors.APIError, match="memoryswap") as refusal:

@@ -61,7 +61,17 @@ async def list_containers(engine: Engine, request: Request) -> web.Response:
 
 async def inspect(engine: Engine, request: Request) -> web.Response:
     """GET /containers/{id}/json"""
-    return json_response(await engine.containers.inspect(named(engine, request), size=request.flag("size")))
+    container = named(engine, request)
+    shown = await engine.containers.inspect(container, size=request.flag("size"))
+    if request.api_version < DNS_NAMES_SINCE:
+        for settings in shown["NetworkSettings"]["Networks"].values():
+            names = [name for name in settings.pop("DNSNames") or () if name != container.name]
+            settings["Aliases"] = list(dict.fromkeys([*(settings["Aliases"] or ()), *names])) or None
+    return json_response(shown)
+
+
+DNS_NAMES_SINCE = (1, 45)
+"""Until then `Aliases` told every name on a network but the container's own, whether it was asked for or not."""
 
 
 async def remove(engine: Engine, request: Request) -> web.Response:

@@ -146,7 +146,7 @@ ROUTES = (
 LACKS = {
     "POST /containers/create": (
         "CgroupParent; limits on disk traffic (Blkio…); seccomp and AppArmor profiles of your own; NetworkDisabled; "
-        "log drivers other than json-file and none; "
+        "log drivers other than json-file and none; /dev/shm of another with IpcMode container:…, which has its own; "
         "drivers for DeviceRequests (GPUs): a start says that there is none, as Docker does on a machine without"
     ),
     "POST /containers/{id}/update": "limits on disk traffic (Blkio…)",

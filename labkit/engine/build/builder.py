@@ -91,10 +91,7 @@ class Builder:
     def expand(self, chain: Chain) -> Expand:
         """How words are expanded at this point of a stage: its environment, then the arguments that it may see."""
         values = {**self.arguments.in_stage(chain.config.get("Env") or ()), **chain.variables()}
-        return Expand(
-            lambda text: words.expand(text, values, self.escape),
-            lambda text: words.expand_words(text, values, self.escape),
-        )
+        return metadata.expanding(values, self.escape)
 
     # --- stages --------------------------------------------------------------------------------------------------
     def _declare_globally(self, made: Instruction) -> None:

@@ -17,11 +17,11 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.engine.build import health
+from labkit.engine.build import health, words
 from labkit.engine.build.dockerfile import Instruction
 from labkit.engine.containers.signals import signal_number
 from labkit.engine.errors import BadParameter
@@ -40,6 +40,13 @@ class Expand:
 
     word: Callable[[str], str]
     words: Callable[[str], list[str]]
+
+
+def expanding(values: Mapping[str, str], escape: str) -> Expand:
+    """Puts in these values."""
+    return Expand(
+        lambda text: words.expand(text, values, escape), lambda text: words.expand_words(text, values, escape)
+    )
 
 
 Change = Callable[[Config, Instruction, Expand], str]
