@@ -4,6 +4,7 @@ Text is what a terminal, a screen reader and nbval get; HTML without scripts is 
 ipywidgets is what a running notebook shows. Text and HTML are the same for the same learner's state on every engine.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -17,6 +18,8 @@ from labkit.lessons.watch import ENDED, Watch
 SIGNS = {"passed": "✓ passed", "not yet": "✗ not yet", "not tried": "○ not tried yet"}
 COLOURS = {"passed": "#2e7d32", "not yet": "#c62828", "not tried": "#757575"}
 LEFT = 'style="text-align: left"'
+BARE = 'style="list-style-type: none; padding-left: 1em"'
+SPACED = 'style="margin-bottom: 1.5em"'
 LETTERS = "abcdefgh"
 LINK = '<a href="#{0}">{1}</a>'
 
@@ -39,17 +42,22 @@ class Card:
         return bundle
 
 
+def inline(text: str) -> str:
+    """A sentence as HTML: what stands in backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def box(title: str, body: str, colour: str = "#1565c0") -> str:
     """A frame with a coloured edge. The title says the same as the colour, for those who don't see it."""
-    return f'<div style="border-left: 4px solid {colour}; padding: 2px 12px"><b>{escape(title)}</b>{body}</div>'
+    return f'<div style="border-left: 4px solid {colour}; padding: 2px 12px"><b>{inline(title)}</b>{body}</div>'
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table whose first column names the rows. Aligned by hand: Jupyter aligns to the right otherwise."""
     head = "".join(f'<th scope="col" {LEFT}>{escape(text)}</th>' for text in heads)
     body = [
-        f'<tr><th scope="row" {LEFT}>{escape(first)}</th>'
-        + "".join(f"<td {LEFT}>{escape(text)}</td>" for text in rest)
+        f'<tr><th scope="row" {LEFT}>{inline(first)}</th>'
+        + "".join(f"<td {LEFT}>{inline(text)}</td>" for text in rest)
         + "</tr>"
         for first, *rest in rows
     ]
@@ -67,7 +75,8 @@ def lettered(texts: list[str]) -> list[str]:
 
 
 def _items(texts: list[str]) -> str:
-    return "".join(f"<li>{escape(text)}</li>" for text in texts)
+    """The same as a list. The letters are text: Jupyter's own style would number an `<ol type="a">` 1, 2, 3."""
+    return f"<ul {BARE}>{''.join(f'<li>{inline(line)}</li>' for line in lettered(texts))}</ul>"
 
 
 # --- predictions
@@ -77,17 +86,19 @@ def prediction(item: Prediction, lesson: str, guess: str | None, choose: Callabl
     """The question before a surprising cell. `choose` is called with the text of the option."""
     options = list(item.options)
     note = f"Your guess: {guess}" if guess else "No guess yet."
-    how = f'Click one, or type: {lesson}.guess("{item.key}", "a")'
-    text = "\n".join([f"Predict: {item.ask}", *(f"  {line}" for line in lettered(options)), note, how])
-    html = box(f"Predict: {item.ask}", f'<ol type="a">{_items(options)}</ol><p>{escape(note)}<br>{escape(how)}</p>')
+    call = f'{lesson}.guess("{item.key}", "a")'
+    lines = [f"Predict: {item.ask}", *(f"  {line}" for line in lettered(options)), note]
+    text = "\n".join([*lines, f"Click one, or type: {call}"])
+    how = f"In a running notebook, click one or type `{call}`."  # the HTML is shown where none runs
+    html = box(f"Predict: {item.ask}", f"{_items(options)}<p>{inline(note)}<br>{inline(how)}</p>")
 
     def widget() -> ipywidgets.Widget:
         radio = ipywidgets.RadioButtons(options=options, value=guess, layout={"width": "max-content"})
-        status = ipywidgets.HTML(escape(note))
+        status = ipywidgets.HTML(inline(note))
 
         def changed(change: Mapping[str, Any]) -> None:
             choose(change["new"])
-            status.value = f"Your guess is noted: {escape(change['new'])}. Now run the next cell."
+            status.value = f"Your guess is noted: {inline(change['new'].rstrip('.'))}. Now run the next cell."
 
         radio.observe(changed, names="value")
         return ipywidgets.VBox([ipywidgets.HTML(box(f"Predict: {item.ask}", "")), radio, status])
@@ -182,12 +193,14 @@ def _seen(found: Outcome) -> list[tuple[str, str]]:
 
 
 def _linked(name: str, value: str) -> str:
-    return LINK.format(anchor(value), escape(value)) if name == "look at" else escape(value)
+    if name == "look at":
+        return LINK.format(anchor(value), escape(value))
+    return f"<code>{escape(value)}</code>" if name == "hint" else inline(value)
 
 
 def hint(heading: str, text: str) -> Card:
     """One hint: which one it is, or that it is about what is there now."""
-    return Card(f"{heading}: {text}", box(heading, f"<br>{escape(text)}", "#f9a825"))
+    return Card(f"{heading}: {text}", box(heading, f"<br>{inline(text)}", "#f9a825"))
 
 
 # --- quizzes
@@ -198,7 +211,7 @@ def verdict(question: Question, chosen: int) -> Card:
     choice = question.choices[chosen]
     heading = "✓ right" if choice.right else "✗ not quite"
     colour = COLOURS["passed" if choice.right else "not yet"]
-    return Card(f"{heading}: {choice.why}", box(heading, f"<br>{escape(choice.why)}", colour))
+    return Card(f"{heading}: {choice.why}", box(heading, f"<br>{inline(choice.why)}", colour))
 
 
 def quiz(
@@ -209,9 +222,7 @@ def quiz(
     for number, question in enumerate(questions, 1):
         texts = [choice.text for choice in question.choices]
         lines += [f"{number}. {question.ask}  [{question.key}]", *(f"   {line}" for line in lettered(texts))]
-        parts.append(
-            f'<p><b>{number}. {escape(question.ask)}</b></p><ol type="a">{_items(texts)}</ol>{_fold(question)}'
-        )
+        parts.append(f"<p><b>{number}. {inline(question.ask)}</b></p>{_items(texts)}{_fold(question)}")
     lines.append(f'Click an answer, or type: {lesson}.answer("{questions[0].key}", "a")')
 
     def widget() -> ipywidgets.Widget:
@@ -222,8 +233,8 @@ def quiz(
 
 def _fold(question: Question) -> str:
     right = next(i for i, choice in enumerate(question.choices) if choice.right)
-    why = escape(question.choices[right].why)
-    return f"<details><summary>Show the answer</summary><p>{LETTERS[right]}) {why}</p></details>"
+    why = inline(question.choices[right].why)
+    return f"<details {SPACED}><summary>Show the answer</summary><p>{LETTERS[right]}) {why}</p></details>"
 
 
 def _quiz_widget(
@@ -240,7 +251,7 @@ def _quiz_widget(
         why.value = answer(question.key, change["new"]).html
 
     radio.observe(changed, names="value")
-    return ipywidgets.VBox([ipywidgets.HTML(f"<b>{number}. {escape(question.ask)}</b>"), radio, why])
+    return ipywidgets.VBox([ipywidgets.HTML(f"<b>{number}. {inline(question.ask)}</b>"), radio, why])
 
 
 # --- progress
@@ -249,4 +260,5 @@ def _quiz_widget(
 def progress(text: str, rows: Sequence[Sequence[str]], advice: Sequence[str]) -> Card:
     """A table of lessons: the name, the exercises passed and which, the questions answered rightly; what comes next."""
     sentences = "".join(f"<p>{escape(line)}</p>" for line in advice)
-    return Card(text, table(["lesson", "exercises", "quiz", "one by one"], rows) + sentences)
+    unbroken = [[cell.replace(" of ", "\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}") for cell in row] for row in rows]
+    return Card(text, table(["lesson", "exercises", "quiz", "one by one"], unbroken) + sentences)

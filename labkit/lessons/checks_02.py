@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from labkit.lessons.evidence import ADDED, CHANGED, DELETED, Evidence, is_from
+from labkit.lessons.evidence import ADDED, CHANGED, DELETED, Evidence
 from labkit.lessons.material import Outcome, not_tried, not_yet, passed
+from labkit.lessons.missing import missing, wrong_image
 from labkit.provenance import image_files
 
 NOTES = "lab02-notes"  # the image that the lesson makes, with a second layer that holds /notes
@@ -17,29 +18,6 @@ THREE = ("lab02-one", "lab02-two", "lab02-three")
 # the parts of the notebook that a message sends back to
 MAKE, COPY_UP, NEW = "Make an image with two layers", "Change a file: copy-up", "Add a file"
 DELETE, OWN, COMMIT = "Delete a file: a whiteout", "To each its own changes", "A layer becomes part of an image"
-
-
-def _wrong_image(evidence: Evidence, container: Container) -> tuple[str, str] | None:
-    """The slip and what to say when a container is not from the lesson's image, or the image itself is missing."""
-    image = evidence.image(NOTES)
-    if image is None:
-        return "no image", f"there is no image {NOTES}: the lesson makes it near its beginning"
-    if is_from(container, image):
-        return None
-    made_from = container.attrs["Config"]["Image"]
-    return "wrong image", f"{container.name} was made from {made_from}, which is not {NOTES}"
-
-
-def _missing(evidence: Evidence, name: str, expected: str, look: str) -> Outcome:
-    """No container of that name: a slip in the name, or nothing tried."""
-    if odd := evidence.stranger([name]):
-        return not_yet("misnamed", f"a container called {odd}", f"the name {name}, letter by letter", look)
-    image = evidence.image(NOTES)
-    if image and any(is_from(container, image) for container in evidence.unnamed()):
-        return not_yet(
-            "unnamed", f"a container from {NOTES} under a name that Docker made up", f"the name {name}", look
-        )
-    return not_tried(f"no container is called {name}", expected, look)
 
 
 def own_changes(changes: Mapping[str, str]) -> dict[str, str]:
@@ -64,8 +42,8 @@ def add_a_file(evidence: Evidence) -> Outcome:
     expected = f"{ADD}, made from {NOTES}, with {MINE} added, in it the word {word}, and nothing else changed"
     container = evidence.container(ADD)
     if container is None:
-        return _missing(evidence, ADD, expected, NEW)
-    if wrong := _wrong_image(evidence, container):
+        return missing(evidence, ADD, expected, NEW, NOTES)
+    if wrong := wrong_image(evidence, container, NOTES):
         return not_yet(*wrong, expected, MAKE)
     changes = own_changes(evidence.changes(container))
     if changes != {MINE: ADDED}:
@@ -95,8 +73,8 @@ def hide_a_file(evidence: Evidence) -> Outcome:
     expected = f"{HIDE}, made from {NOTES}, with {OLD} deleted and nothing else changed"
     container = evidence.container(HIDE)
     if container is None:
-        return _missing(evidence, HIDE, expected, DELETE)
-    if wrong := _wrong_image(evidence, container):
+        return missing(evidence, HIDE, expected, DELETE, NOTES)
+    if wrong := wrong_image(evidence, container, NOTES):
         return not_yet(*wrong, expected, MAKE)
     changes = own_changes(evidence.changes(container))
     if changes == {OLD: DELETED}:
@@ -123,9 +101,9 @@ def three_views(evidence: Evidence) -> Outcome:
     expected = f"{HELLO} different in {THREE[0]} and {THREE[1]}, and as in the image in {THREE[2]}"
     found = {name: container for name in THREE if (container := evidence.container(name))}
     if not found:
-        return _missing(evidence, THREE[0], expected, OWN)
+        return missing(evidence, THREE[0], expected, OWN, NOTES)
     for container in found.values():
-        if wrong := _wrong_image(evidence, container):
+        if wrong := wrong_image(evidence, container, NOTES):
             return not_yet(*wrong, expected, MAKE)
     absent = [name for name in THREE if name not in found]
     if absent:

@@ -5,6 +5,7 @@ from docker.models.containers import Container
 from labkit import child
 from labkit.lessons.evidence import Evidence, exit_code, is_from
 from labkit.lessons.material import Outcome, not_tried, not_yet, passed
+from labkit.lessons.missing import missing
 
 IMAGE = "labkit/base"
 BOX, GUEST, TWIN = "lab04-box", "lab04-guest", "lab04-twin"
@@ -12,14 +13,6 @@ BOX, GUEST, TWIN = "lab04-box", "lab04-guest", "lab04-twin"
 # the parts of the notebook that a message sends back to
 HOSTNAME, ROOT, PROGRAM = "A hostname of its own", "A root of its own", "Become the program"
 PROCESS, BESIDE, POWERS = "A process tree of its own", "Beside one from the engine", "Fewer powers"
-
-
-def _missing(evidence: Evidence, name: str, expected: str, look: str) -> Outcome:
-    if odd := evidence.stranger([name]):
-        return not_yet("misnamed", f"a container called {odd}", f"the name {name}, letter by letter", look)
-    if evidence.unnamed():
-        return not_yet("unnamed", "a container under a name that Docker made up", f"the name {name}", look)
-    return not_tried(f"no container is called {name}", expected, look)
 
 
 def _wrong_start(evidence: Evidence, container: Container) -> tuple[str, str] | None:
@@ -67,7 +60,7 @@ def one_net(evidence: Evidence) -> Outcome:
     expected = f"{GUEST}, from {IMAGE}, running in the network namespace of {BOX}"
     guest, box = evidence.container(GUEST), evidence.container(BOX)
     if guest is None:
-        return _missing(evidence, GUEST, expected, BESIDE)
+        return missing(evidence, GUEST, expected, BESIDE, IMAGE)
     if box is None:
         return not_yet("too few", f"{GUEST} is there, and {BOX} is not", expected, BESIDE)
     if wrong := _wrong_start(evidence, guest):
@@ -87,7 +80,7 @@ def twin(evidence: Evidence) -> Outcome:
     expected = f"{TWIN}, from {IMAGE}, running, on the host {word}, with no capability at all"
     container = evidence.container(TWIN)
     if container is None:
-        return _missing(evidence, TWIN, expected, POWERS)
+        return missing(evidence, TWIN, expected, POWERS, IMAGE)
     if wrong := _wrong_start(evidence, container):
         return not_yet(*wrong, expected, POWERS)
     host = container.attrs["Config"]["Hostname"]

@@ -3,8 +3,10 @@
 from docker.models.containers import Container
 
 from labkit import observe
-from labkit.lessons.evidence import Evidence, is_from
-from labkit.lessons.material import Outcome, not_tried, not_yet, passed
+from labkit.lessons.evidence import Evidence
+from labkit.lessons.material import Outcome, not_yet, passed
+from labkit.lessons.missing import missing, wrong_image
+from labkit.processes import process_group
 from labkit.rootfs import TAG
 
 APP, SCRIPT, WORK = "lab08-app", "/app.sh", "sleep 900"
@@ -27,25 +29,10 @@ SHELL, ZOMBIES, INIT, TWO = (
 Wrong = tuple[str, str, str]  # a slip, what was seen, where to look
 
 
-def _missing(evidence: Evidence, image: str, name: str, expected: str, look: str) -> Outcome:
-    """No container of that name: a slip in the name, or nothing tried."""
-    if odd := evidence.stranger([name]):
-        return not_yet("misnamed", f"a container called {odd}", f"the name {name}, letter by letter", look)
-    found = evidence.image(image)
-    if found and any(is_from(container, found) for container in evidence.unnamed()):
-        seen = f"a container from {image} under a name that Docker made up"
-        return not_yet("unnamed", seen, f"the name {name}", look)
-    return not_tried(f"no container is called {name}", expected, look)
-
-
 def _not_running_from(evidence: Evidence, container: Container, image_name: str) -> Wrong | None:
     """What is wrong with a container that should run, and come from this image."""
-    image = evidence.image(image_name)
-    if image is None:
-        return "no image", f"there is no image {image_name}: the lesson makes it near its beginning", MADE
-    if not is_from(container, image):
-        made_from = container.attrs["Config"]["Image"]
-        return "wrong image", f"{container.name} was made from {made_from}, which is not {image_name}", MADE
+    if wrong := wrong_image(evidence, container, image_name):
+        return *wrong, MADE
     if container.status == "created":
         return "not started", f"{container.name} was created, and not started", LIVES
     if container.status != "running":
@@ -67,7 +54,7 @@ def app_is_one(evidence: Evidence) -> Outcome:
     expected = f"{POLITE}, made from {APP}, with the app as PID 1 in the folder /tmp"
     container = evidence.container(POLITE)
     if container is None:
-        return _missing(evidence, APP, POLITE, expected, SHELL)
+        return missing(evidence, POLITE, expected, SHELL, APP)
     if wrong := _not_running_from(evidence, container, APP) or _not_app_in_tmp(evidence, container):
         slip, seen, look = wrong
         return not_yet(slip, seen, expected, look)
@@ -94,7 +81,7 @@ def no_zombies(evidence: Evidence) -> Outcome:
     expected = f"{TIDY}, made from labkit/base, with {WORK!r} at work, and no zombie after an orphan's end"
     container = evidence.container(TIDY)
     if container is None:
-        return _missing(evidence, TAG, TIDY, expected, INIT)
+        return missing(evidence, TIDY, expected, INIT, TAG)
     if wrong := _not_running_from(evidence, container, TAG) or _a_zombie(evidence, container):
         slip, seen, look = wrong
         return not_yet(slip, seen, expected, look)
@@ -120,7 +107,7 @@ def one_job_each(evidence: Evidence) -> Outcome:
     expected = f"{' and '.join(PAIR)}, made from {APP}, each with the app as PID 1, and no {BOTH}"
     found = [container for name in PAIR if (container := evidence.container(name))]
     if not found:
-        return _missing(evidence, APP, PAIR[0], expected, TWO)
+        return missing(evidence, PAIR[0], expected, TWO, APP)
     for container in found:
         if wrong := _not_running_from(evidence, container, APP) or _not_one_app(evidence, container):
             slip, seen, look = wrong
@@ -134,7 +121,7 @@ def one_job_each(evidence: Evidence) -> Outcome:
 
 def _not_one_app(evidence: Evidence, container: Container) -> Wrong | None:
     """What `docker top` shows: how many apps, and whether one is PID 1. A fork of an app is no other app."""
-    group = observe.process_group(evidence.client, observe.parse_state(container.attrs))
+    group = process_group(evidence.client, observe.parse_state(container.attrs))
     apps = {process.pid: process for process in group.processes if process.command.split(" ")[1:] == [SCRIPT]}
     roots = [process for process in apps.values() if process.ppid not in apps]
     if len(roots) != 1:

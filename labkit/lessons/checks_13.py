@@ -3,7 +3,8 @@
 from docker.models.containers import Container
 
 from labkit.lessons.evidence import Evidence, exit_code, is_from
-from labkit.lessons.material import Outcome, not_tried, not_yet, passed
+from labkit.lessons.material import Outcome, not_yet, passed
+from labkit.lessons.missing import missing
 
 BASE = "labkit/base"
 SLIM, QUIET, HELPER, DESK, FIXED = "lab13-slim", "lab13-quiet", "lab13-helper", "lab13-desk", "lab13-fixed"
@@ -15,12 +16,6 @@ IMAGE, OUTSIDE, BESIDE = "An image with one program", "What needs no shell", "A 
 REPAIR = "An emergency repair"
 
 Wrong = tuple[str, str, str]  # the slip, what was seen, where to look
-
-
-def _missing(evidence: Evidence, name: str, expected: str, look: str) -> Outcome:
-    if odd := evidence.stranger([name]):
-        return not_yet("misnamed", f"a container called {odd}", f"the name {name}, letter by letter", look)
-    return not_tried(f"no container is called {name}", expected, look)
 
 
 def _not_running(container: Container, look: str) -> Wrong | None:
@@ -39,7 +34,7 @@ def helper(evidence: Evidence) -> Outcome:
     expected = f"{HELPER} from {BASE}, running, with the processes and the network of {QUIET}"
     container, quiet = evidence.container(HELPER), evidence.container(QUIET)
     if container is None:
-        return _missing(evidence, HELPER, expected, BESIDE)
+        return missing(evidence, HELPER, expected, BESIDE)
     if quiet is None:
         return not_yet("gone", f"{HELPER} is there, and {QUIET} is not", expected, IMAGE)
     wrong = _not_from_base(evidence, container) or _not_running(container, BESIDE) or _not_beside(container, quiet)
@@ -80,7 +75,7 @@ def carry(evidence: Evidence) -> Outcome:
     expected = f"{ORDERS} of {QUIET}, the same text, as {CARRIED} in {DESK}"
     desk, quiet = evidence.container(DESK), evidence.container(QUIET)
     if desk is None:
-        return _missing(evidence, DESK, expected, OUTSIDE)
+        return missing(evidence, DESK, expected, OUTSIDE)
     if quiet is None:
         return not_yet("gone", f"{DESK} is there, and {QUIET} is not", expected, IMAGE)
     text = evidence.file(desk, CARRIED)
@@ -102,7 +97,7 @@ def fixed(evidence: Evidence) -> Outcome:
     expected = f"{FIXED} running, from a new image that has {PAGE} with the word {word}, and no shell"
     container, old = evidence.container(FIXED), evidence.image(SLIM)
     if container is None:
-        return _missing(evidence, FIXED, expected, IMAGE)
+        return missing(evidence, FIXED, expected, IMAGE)
     if old is not None and is_from(container, old):
         if PAGE in evidence.changes(container):
             return not_yet("repaired", f"{FIXED} comes from {SLIM}, and was mended by hand", expected, REPAIR)

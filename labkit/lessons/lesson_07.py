@@ -105,7 +105,7 @@ LESSON = Material(
         ),
         Question(
             "same-image",
-            "Ten containers name the same image. Are they the same?",
+            "Ten containers were made from the same image. Are they still the same?",
             (
                 Choice("Yes: the image decides.", "Each has a layer of its own, and may have been changed in it."),
                 Choice(

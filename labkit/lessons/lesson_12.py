@@ -80,7 +80,7 @@ LESSON = Material(
             ),
         ),
     ),
-    parameters=(Parameter("tries", (2, 3, 4)),),
+    parameters=(Parameter("tries", (2, 3, 4, 5, 6)),),
     questions=(
         Question(
             "test-it",

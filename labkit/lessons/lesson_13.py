@@ -61,7 +61,7 @@ LESSON = Material(
             "The real repair",
             fixed,
             (
-                "Not the container is wrong, but its image. Which file is missing there, and where?",
+                "It is the image that is wrong, not the container. Which file is missing there, and where?",
                 "A new image may stand on the old one: FROM takes its name. Then one COPY is enough.",
                 "The build needs a folder with a Dockerfile and the page in it. `build` of this lesson makes one.",
             ),
@@ -93,11 +93,11 @@ LESSON = Material(
         ),
         Question(
             "no-shell",
-            "`docker exec -it shop sh` says *executable file not found*. What does that mean?",
+            "`docker exec -it shop sh` says `executable file not found`. What does that mean?",
             (
                 Choice(
                     "The container is not running.",
-                    "Then the engine says so: *is not running*. This one runs.",
+                    "Then the engine says so: `is not running`. This one runs.",
                 ),
                 Choice(
                     "There is no program called sh in that container.",
@@ -115,7 +115,7 @@ LESSON = Material(
             "With `--pid container:shop --network container:shop`, what do the two containers share?",
             (
                 Choice(
-                    "Process numbers, interfaces and ports. Files and host name stay apart.",
+                    "Process numbers, interfaces and ports. Files and hostname stay apart.",
                     "Two namespaces of several. That is enough to see, to measure and to ask at localhost.",
                     right=True,
                 ),

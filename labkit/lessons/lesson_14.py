@@ -94,8 +94,8 @@ LESSON = Material(
                     right=True,
                 ),
                 Choice(
-                    "The engine was restarted.",
-                    "There are engines that keep containers running then. And 137 says signal 9.",
+                    "Nothing: the program ended by itself, with 137 as its result.",
+                    "A program can choose that number, and hardly any does. 128 + 9 says signal 9.",
                 ),
             ),
         ),

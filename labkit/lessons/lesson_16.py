@@ -20,7 +20,7 @@ LESSON = Material(
         ),
         Prediction(
             "default-name",
-            "Both are on the engine's default network. Two knows the name and the address of one. What reaches it?",
+            "Both are on the engine's default network. lab16-two knows name and address of lab16-one. What reaches it?",
             {
                 "The name and the address.": "both",
                 "The address only.": "address",
@@ -29,7 +29,7 @@ LESSON = Material(
         ),
         Prediction(
             "exposed",
-            "The Dockerfile says EXPOSE 80. Where on this machine can the page of one be opened?",
+            "The Dockerfile says EXPOSE 80. On which port of this machine can the page of lab16-one be opened?",
             {
                 "On port 80.": "80",
                 "On a port that the engine has chosen.": "chosen",
@@ -141,7 +141,7 @@ LESSON = Material(
                 ),
                 Choice(
                     "Everybody who can reach one of this machine's addresses.",
-                    "Without an address it is all of them. In a train or a hotel that is more than most people want.",
+                    "Without an address it is all of them. On a train or in a hotel, few people want that.",
                     right=True,
                 ),
                 Choice(

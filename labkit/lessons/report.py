@@ -87,8 +87,8 @@ def rows(found: Iterable[Standing]) -> list[tuple[str, str, str, str]]:
     return [
         (
             f"{one.material.number} {one.material.title}",
-            f"exercises {one.passed} of {len(one.exercises)}",
-            f"quiz {one.right} of {len(one.material.questions)}",
+            f"{one.passed} of {len(one.exercises)}",
+            f"{one.right} of {len(one.material.questions)}",
             "  ".join(f"{SIGNS[state]} {key}" for key, state in one.exercises.items()),
         )
         for one in found
@@ -116,7 +116,7 @@ def advice(found: Iterable[Standing]) -> list[str]:
 def text(progress: Progress) -> str:
     """The whole report as text."""
     found = standings(progress)
-    table = rows(found)
+    table = [(title, f"exercises {passed}", f"quiz {right}", marks) for title, passed, right, marks in rows(found)]
     wide = [max(len(row[column]) for row in table) for column in range(3)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*wide, 0], strict=True)) for row in table]
     return "\n".join([*lines, *advice(found)])

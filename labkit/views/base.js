@@ -184,6 +184,62 @@ function askPath(model, path) {
   model.save_changes();
 }
 
+// --- keys, and step by step ---
+
+const ARROWS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+const clamp = (number, most) => Math.min(most, Math.max(0, number));
+
+/** Arrow keys move the focus along a list of elements; Escape closes what is chosen. */
+function walkAlong(event, list, view, choose, steps = ARROWS) {
+  const at = list.indexOf(event.target);
+  const step = steps[event.key];
+  if (step && at >= 0) list[clamp(at + step, list.length - 1)].focus();
+  else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
+  else return;
+  event.preventDefault();
+}
+
+/**
+ * The buttons that go through a drawing step by step. `view.at` is the step that is shown, null for all of them;
+ * `play` has the words of the button that goes by itself, and the milliseconds between two steps.
+ */
+function drawSteps(view, last, says, play) {
+  const { at } = view;
+  const button = (words, label, onclick, off = false) =>
+    h("button.lk-button", {
+      type: "button", "aria-label": label, "aria-disabled": off ? "true" : null, onclick: () => off || onclick(),
+    }, words);
+  const focused = [...view.stepper.children].indexOf(document.activeElement);
+  view.stepper.replaceChildren(
+    button(view.timer ? "pause" : play.word, view.timer ? play.pause : play.label, () => playSteps(view, last, play.every)),
+    button("←", "One step back", () => goTo(view, at === null ? last - 1 : at - 1), at === 0 || (at === null && last === 0)),
+    button("→", "One step on", () => goTo(view, at === null ? 0 : at >= last ? null : at + 1)),
+    h("span.lk-soft", { role: "status" }, says),
+  );
+  if (focused >= 0) view.stepper.children[focused]?.focus();
+}
+
+function playSteps(view, last, every) {
+  if (view.timer) return goTo(view, view.at);
+  goTo(view, 0);
+  view.timer = setInterval(() => {
+    if (view.at === null || view.at >= last) return goTo(view, null);
+    view.at += 1;
+    view.redraw();
+  }, every);
+  view.redraw(); // its button now says "pause"
+}
+
+/** Show this step, or all with null; what played by itself stops. */
+function goTo(view, at) {
+  clearInterval(view.timer);
+  view.timer = 0;
+  view.at = at;
+  view.redraw();
+}
+
+// --- what Python is told, and tells ---
+
 /** Tell Python when this drawing comes into sight or leaves it: nothing is looked at for nobody. */
 function watchSight(model, root) {
   const drawing = Math.random().toString(36).slice(2);

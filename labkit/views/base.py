@@ -77,6 +77,12 @@ def command(sdk: str, docker: str) -> dict[str, str]:
 
 # --- the table that stands where no script runs -----------------------------------------------------
 
+# Jupyter aligns the cells of a table to the right; these hold words. Where styles are left out, the table stays whole.
+ALIGNED = (
+    "<style>table.lk-table :is(th, td, caption) {text-align: left !important} "
+    "table.lk-table .lk-size {white-space: nowrap}</style>"
+)
+
 
 def cell(content: Any, kind: str = "") -> str:
     """A table cell. A `kind` such as "lk-size" marks what differs from run to run, for a sanitize rule."""
@@ -89,7 +95,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     body = "\n".join(f'<tr><th scope="row">{html.escape(row[0])}</th>{"".join(row[1:])}</tr>' for row in rows)
     return (
         f'<table class="lk-table">\n<caption>{html.escape(caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n{ALIGNED}"
     )
 
 

@@ -97,7 +97,7 @@ function drawLayer(view, block, layer, picture) {
   const seen = layer.seen_by.length > 0;
   head.replaceChildren(
     h("span.lk-name", {}, icon("padlock"), h("span", {}, `image layer ${layer.number}`)),
-    h("span.lk-by", {}, layer.created_by || ""),
+    h("span.lk-by", {}, layer.created_by ? `made by ${layer.created_by}` : ""),
     ...tops.map((name) => h("span.lk-tag", {}, name)),
     h("span.lk-size", {}, bytes(layer.size)),
   );
@@ -259,14 +259,7 @@ function showDetails(view, picture) {
 
 /** Up and left, down and right: the layer before, the layer after. Escape closes the details. */
 function keys(event, view) {
-  const heads = [...view.parts.drawing.querySelectorAll(".lk-head")];
-  const at = heads.indexOf(event.target);
-  if (at < 0) return;
-  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-  if (step) heads[Math.min(heads.length - 1, Math.max(0, at + step))].focus();
-  else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
-  else return;
-  event.preventDefault();
+  walkAlong(event, [...view.parts.drawing.querySelectorAll(".lk-head")], view, choose);
 }
 
 /** What is new since the picture before, in words for a screen reader. */

@@ -162,7 +162,8 @@ def _container_row(container: Picture, path: str | None) -> list[str]:
 
 def _layer_row(layer: Picture, path: str | None) -> list[str]:
     name = f"image layer {layer['number']} of {', '.join(layer['images'])}"
-    row = [name, cell("read-only"), cell(layer["created_by"] or "-"), cell(size_said(layer["size"]), "lk-size")]
+    what = f"made by {layer['created_by']}" if layer["created_by"] else "-"
+    row = [name, cell("read-only"), cell(what), cell(size_said(layer["size"]), "lk-size")]
     if path is None:
         return row
     seen = [f"seen by {', '.join(layer['seen_by'])}"] if layer["seen_by"] else []

@@ -241,15 +241,8 @@ function showDetails(view, picture) {
 
 /** Arrow keys walk the states, and the buttons; Escape closes the details. */
 function keys(event, view) {
-  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
   const row = [view.stones, view.moves].find((list) => list.contains(event.target));
-  if (step && row) {
-    const buttons = [...row.querySelectorAll("button")];
-    const at = buttons.indexOf(event.target) + step;
-    buttons[Math.min(buttons.length - 1, Math.max(0, at))].focus();
-  } else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
-  else return;
-  event.preventDefault();
+  walkAlong(event, row ? [...row.querySelectorAll("button")] : [], view, choose);
 }
 
 /** The arrow that was taken between two pictures; none where the state is the same. */

@@ -130,12 +130,7 @@ function showDetails(view, picture) {
 /** Up and down walk the kinds; Escape closes the details. */
 function keys(event, view) {
   const kinds = [...view.table.querySelectorAll(".lk-kind")];
-  const at = kinds.indexOf(event.target);
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step && at >= 0) kinds[Math.min(kinds.length - 1, Math.max(0, at + step))].focus();
-  else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
-  else return;
-  event.preventDefault();
+  walkAlong(event, kinds, view, choose, { ArrowDown: 1, ArrowUp: -1 });
 }
 
 function whatChanged(before, now) {

@@ -9,7 +9,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from labkit import observe
+from labkit.processes import Process, ProcessGroup, own_namespaces, process_group
 from labkit.views import base
 from labkit.views.base import Picture, cell
 from labkit.views.process_tree import namespace_owners, program, state_said
@@ -36,7 +36,7 @@ MOST_PROCESSES = 4  # of a column, named in its head
 # --- pure: from processes to a picture, and from the picture to text and table ----------------------
 
 
-def picture_of(groups: Sequence[observe.ProcessGroup], host: Mapping[str, int]) -> Picture:
+def picture_of(groups: Sequence[ProcessGroup], host: Mapping[str, int]) -> Picture:
     """Columns of processes that share all their namespaces, and a row of namespaces for each kind."""
     owners = namespace_owners(groups, host)
     host_known = any(owner == "host" for owner in owners.values())
@@ -65,7 +65,7 @@ def _host_column(host: Mapping[str, int]) -> Picture:
     return {"key": "host", "of": "host", "head": "the host", "processes": ["this notebook"], "namespaces": dict(host)}
 
 
-def _engine_columns(groups: Sequence[observe.ProcessGroup], host: Mapping[str, int]) -> list[Picture]:
+def _engine_columns(groups: Sequence[ProcessGroup], host: Mapping[str, int]) -> list[Picture]:
     """The engine's shim, where it is in other namespaces than the host is: a rootless engine's."""
     parents = {group.parent.pid: group.parent for group in groups if group.parent and group.parent.namespaces}
     return [
@@ -81,9 +81,9 @@ def _engine_columns(groups: Sequence[observe.ProcessGroup], host: Mapping[str, i
     ][:1]
 
 
-def _columns(group: observe.ProcessGroup) -> list[Picture]:
+def _columns(group: ProcessGroup) -> list[Picture]:
     """A container's processes, gathered by their namespaces: one column, unless a process has left one."""
-    sets: dict[tuple[tuple[str, int], ...], list[observe.Process]] = {}
+    sets: dict[tuple[tuple[str, int], ...], list[Process]] = {}
     for process in sorted(group.processes, key=lambda p: p.pid != group.container.pid):
         sets.setdefault(tuple(sorted(process.namespaces.items())), []).append(process)
     return [
@@ -104,7 +104,7 @@ def _cell(kind: str, namespaces: Mapping[str, int], owners: Mapping[tuple[str, i
     return {"inode": inode, "owner": owner, "own": owner == of and of not in ("host", "engine")}
 
 
-def _container(group: observe.ProcessGroup) -> Picture:
+def _container(group: ProcessGroup) -> Picture:
     container = group.container
     return {
         "key": container.id,
@@ -115,11 +115,11 @@ def _container(group: observe.ProcessGroup) -> Picture:
     }
 
 
-def _commands(groups: Sequence[observe.ProcessGroup]) -> list[dict[str, str]]:
+def _commands(groups: Sequence[ProcessGroup]) -> list[dict[str, str]]:
     running = [group.container for group in groups if group.container.running]
     pids = [base.command(f'client.containers.get("{c.name}").top()', f"docker top {c.name}") for c in running]
     first = next((c for c in running if c.pid), None)
-    return pids + ([base.command("observe.own_namespaces(pid)", f"ls -l /proc/{first.pid}/ns")] if first else [])
+    return pids + ([base.command("processes.own_namespaces(pid)", f"ls -l /proc/{first.pid}/ns")] if first else [])
 
 
 def owner_said(found: Picture, of: str) -> str:
@@ -200,9 +200,9 @@ class Namespaces(base.View):
         super().__init__(client, containers)
 
     def ask(self) -> Picture:
-        groups = [observe.process_group(self._client, state) for state in self._states]
+        groups = [process_group(self._client, state) for state in self._states]
         self._states = tuple(group.container for group in groups)
-        return picture_of(groups, observe.own_namespaces())
+        return picture_of(groups, own_namespaces())
 
     def text(self) -> str:
         return text_of(self.picture)

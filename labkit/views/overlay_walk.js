@@ -2,11 +2,12 @@
 // the four cases with the present one lit, and what each act would do next, with a button that does it.
 
 const HOLDS = { file: "here", whiteout: "whiteout", nothing: "nothing there" };
-const PAUSE = 900; // milliseconds between two steps when the walk plays by itself
+const PLAY = { word: "walk", label: "Walk by itself", pause: "Pause the walk", every: 900 };
 
 function render({ model, el }) {
   const parts = frame(el, { title: "Overlay walk", name: "walk" });
   const view = { model, parts, before: null, at: null, timer: 0 };
+  view.redraw = () => draw(view, model.get("picture"));
   parts.tools.append(chooser(model, "which path?", "A path inside the container"));
   view.floors = h("ol.lk-floors");
   view.stepper = h("div.lk-stepper", { role: "group", "aria-label": "Step by step" });
@@ -17,7 +18,7 @@ function render({ model, el }) {
   parts.drawing.append(h("div.lk-sides", {}, left, h("div.lk-right", {}, view.cases)));
   parts.root.addEventListener("keydown", (event) => keys(event, view));
   const undo = live(model, parts, (picture) => {
-    if (view.before && view.before.path !== picture.path) stop(view, null);
+    if (view.before && view.before.path !== picture.path) goTo(view, null);
     draw(view, picture);
     parts.voice.textContent = whatChanged(view.before, picture);
     view.before = picture;
@@ -74,40 +75,9 @@ function drawStepper(view, picture) {
   const steps = picture.steps.filter((step) => step.reached);
   const last = steps.length - 1;
   view.stepper.hidden = last < 0;
-  const at = view.at;
-  const go = (to) => stop(view, to);
+  const { at } = view;
   const whole = `${several(steps.length, "step")} to the end`;
-  const says = at === null ? whole : `step ${at + 1} of ${last + 1}: ${steps[at]?.happens ?? ""}`;
-  const button = (words, label, onclick, off) => {
-    const said = { type: "button", "aria-label": label, "aria-disabled": off ? "true" : null };
-    return h("button.lk-button", { ...said, onclick: () => off || onclick() }, words);
-  };
-  const focused = [...view.stepper.children].indexOf(document.activeElement);
-  view.stepper.replaceChildren(
-    button(view.timer ? "pause" : "walk", view.timer ? "Pause the walk" : "Walk by itself", () => play(view, last), false),
-    button("←", "One step back", () => go(at === null ? last - 1 : at - 1), at === 0 || (at === null && last === 0)),
-    button("→", "One step on", () => go(at === null ? 0 : at + 1 > last ? null : at + 1), false),
-    h("span.lk-soft", { role: "status" }, says),
-  );
-  if (focused >= 0) view.stepper.children[focused]?.focus();
-}
-
-function play(view, last) {
-  if (view.timer) return stop(view, view.at);
-  view.at = 0;
-  view.timer = setInterval(() => {
-    if (view.at === null || view.at >= last) return stop(view, null);
-    view.at += 1;
-    draw(view, view.model.get("picture"));
-  }, PAUSE);
-  draw(view, view.model.get("picture"));
-}
-
-function stop(view, at) {
-  clearInterval(view.timer);
-  view.timer = 0;
-  view.at = at;
-  draw(view, view.model.get("picture"));
+  drawSteps(view, last, at === null ? whole : `step ${at + 1} of ${last + 1}: ${steps[at]?.happens ?? ""}`, PLAY);
 }
 
 // --- the four cases, and what comes next ---
@@ -173,7 +143,7 @@ function keys(event, view) {
   const [, back, on] = view.stepper.children;
   if (event.key === "ArrowRight" || event.key === "ArrowDown") on.click();
   else if (event.key === "ArrowLeft" || event.key === "ArrowUp") back.click();
-  else if (event.key === "Escape") stop(view, null);
+  else if (event.key === "Escape") goTo(view, null);
   else return;
   event.preventDefault();
 }

@@ -173,7 +173,7 @@ def table_of(picture: Picture) -> str:
     steps = [
         [s["name"], cell("read-only" if s["read_only"] else "read-write"), cell(s["holds"]), cell(s["happens"])]
         for s in picture["steps"]
-    ]
+    ] or [["none", cell("-"), cell("-"), cell("no layer is looked into")]]
     walked = base.table(caption, ["layer, from the top", "access", "holds", "what happens"], steps)
     if not picture["acts"]:
         return walked

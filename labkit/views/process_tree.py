@@ -10,7 +10,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from labkit import observe
+from labkit.processes import ProcessGroup, own_namespaces, process_group
 from labkit.views import base
 from labkit.views.base import Picture, cell
 
@@ -32,7 +32,7 @@ STATES = {
 # --- pure: whose a namespace is ---------------------------------------------------------------------
 
 
-def namespace_owners(groups: Sequence[observe.ProcessGroup], host: Mapping[str, int]) -> dict[tuple[str, int], str]:
+def namespace_owners(groups: Sequence[ProcessGroup], host: Mapping[str, int]) -> dict[tuple[str, int], str]:
     """Whose each (kind, inode) is: "host", "engine", or the name of the first container that has it.
 
     The host's are those of this very process, the engine's those of its shim; where the engine runs on another
@@ -57,7 +57,7 @@ def namespace_owners(groups: Sequence[observe.ProcessGroup], host: Mapping[str, 
 
 
 def picture_of(
-    groups: Sequence[observe.ProcessGroup],
+    groups: Sequence[ProcessGroup],
     host: Mapping[str, int],
     signals: Mapping[str, Sequence[str]] | None = None,
 ) -> Picture:
@@ -79,7 +79,7 @@ def picture_of(
     }
 
 
-def _container(group: observe.ProcessGroup, owners: Mapping[tuple[str, int], str]) -> Picture:
+def _container(group: ProcessGroup, owners: Mapping[tuple[str, int], str]) -> Picture:
     first = next((p for p in group.processes if p.pid == group.container.pid), None)
     shared = first.namespaces if first else {}
     inside = {process.pid for process in group.processes}
@@ -207,9 +207,9 @@ class ProcessTree(base.View):
         super().__init__(client, containers)
 
     def ask(self) -> Picture:
-        groups = [observe.process_group(self._client, state) for state in self._states]
+        groups = [process_group(self._client, state) for state in self._states]
         self._states = tuple(group.container for group in groups)
-        return picture_of(groups, observe.own_namespaces(), self._signals)
+        return picture_of(groups, own_namespaces(), self._signals)
 
     def saw(self, event: Mapping[str, Any]) -> None:
         """An engine tells of each signal that it sends to a container's first process."""

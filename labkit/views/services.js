@@ -196,13 +196,7 @@ function showDetails(view, picture) {
 
 /** Arrow keys walk the services; Escape closes the details. */
 function keys(event, view) {
-  const heads = [...view.cards.querySelectorAll(".lk-head")];
-  const at = heads.indexOf(event.target);
-  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-  if (step && at >= 0) heads[Math.min(heads.length - 1, Math.max(0, at + step))].focus();
-  else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
-  else return;
-  event.preventDefault();
+  walkAlong(event, [...view.cards.querySelectorAll(".lk-head")], view, choose);
 }
 
 function whatChanged(before, now) {

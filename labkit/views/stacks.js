@@ -1,12 +1,13 @@
 // Two stacks side by side, growing from the ground: a block for each step. What there is one of lies under all; what
 // there is one of for each stands above it as often as there are machines or containers.
 
-const PAUSE = 2200; // milliseconds between two steps when the stacks grow by themselves
+const PLAY = { word: "build", label: "Build both by themselves", pause: "Pause", every: 2200 };
 const MOST = 3;
 
 function render({ model, el }) {
   const parts = frame(el, { title: "VM beside container", name: "stacks" });
   const view = { model, parts, at: null, copies: 2, chosen: null, before: null, timer: 0 };
+  view.redraw = () => draw(view, model.get("picture"));
   view.pair = h("div.lk-pair");
   view.stepper = h("div.lk-stepper", { role: "group", "aria-label": "Step by step" });
   view.number = h("div.lk-number", { role: "group", "aria-label": "How many of each" });
@@ -97,37 +98,7 @@ function drawNumber(view) {
 
 function drawStepper(view, picture) {
   const last = picture.stacks[0].blocks.length - 1;
-  const button = (words, label, onclick, off) =>
-    h("button.lk-button", {
-      type: "button", "aria-label": label, "aria-disabled": off ? "true" : null, onclick: () => off || onclick(),
-    }, words);
-  const focused = [...view.stepper.children].indexOf(document.activeElement);
-  const at = view.at;
-  view.stepper.replaceChildren(
-    button(view.timer ? "pause" : "build", view.timer ? "Pause" : "Build both by themselves", () => play(view, last), false),
-    button("←", "One step back", () => go(view, at === null ? last - 1 : at - 1), at === 0),
-    button("→", "One step on", () => go(view, at === null ? 0 : at >= last ? null : at + 1), false),
-    h("span.lk-soft", { role: "status" }, at === null ? "all steps" : `step ${at} of ${last}`),
-  );
-  if (focused >= 0) view.stepper.children[focused]?.focus();
-}
-
-function play(view, last) {
-  if (view.timer) return go(view, view.at);
-  go(view, 0);
-  view.timer = setInterval(() => {
-    if (view.at === null || view.at >= last) return go(view, null);
-    view.at += 1;
-    draw(view, view.model.get("picture"));
-  }, PAUSE);
-  draw(view, view.model.get("picture"));
-}
-
-function go(view, at) {
-  clearInterval(view.timer);
-  view.timer = 0;
-  view.at = at;
-  draw(view, view.model.get("picture"));
+  drawSteps(view, last, view.at === null ? "all steps" : `step ${view.at} of ${last}`, PLAY);
 }
 
 // --- choosing, keys, and the voice ---
@@ -156,12 +127,11 @@ function keys(event, view) {
   const side = towers.findIndex((blocks) => blocks.includes(event.target));
   const at = towers[side]?.indexOf(event.target);
   const step = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] }[event.key];
-  const clamp = (number, most) => Math.min(most, Math.max(0, number));
   if (step && side >= 0) {
     const other = towers[clamp(side + step[0], towers.length - 1)].filter((b) => !b.closest(".lk-unseen"));
     other[clamp(at + step[1], other.length - 1)].focus();
   } else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
-  else if (event.key === "Escape" && view.at !== null) go(view, null);
+  else if (event.key === "Escape" && view.at !== null) goTo(view, null);
   else return;
   event.preventDefault();
 }

@@ -15,6 +15,7 @@ from docker.models.containers import Container
 
 from labkit import observe
 from labkit.phases import Start
+from labkit.processes import ProcessGroup, process_group
 from labkit.views import base
 from labkit.views.base import Picture, cell
 from labkit.views.layer_stack import size_said
@@ -175,7 +176,7 @@ def _inside(vm: VM) -> list[str]:
     return [_short(vm.kernel()), base.number_of(len(vm.processes()), "process") + " before any app"]
 
 
-def container_facts(client: DockerClient, group: observe.ProcessGroup, start: Start | None = None) -> Facts:
+def container_facts(client: DockerClient, group: ProcessGroup, start: Start | None = None) -> Facts:
     """A container and its engine's machine. Asks GET /info, /version, /images/{name}/json, /containers/json."""
     container, info = group.container, client.info()
     figures = {
@@ -190,7 +191,7 @@ def container_facts(client: DockerClient, group: observe.ProcessGroup, start: St
     return Facts(container.name, _state_said(container), figures)
 
 
-def _container_figures(client: DockerClient, group: observe.ProcessGroup, start: Start | None) -> list[str]:
+def _container_figures(client: DockerClient, group: ProcessGroup, start: Start | None) -> list[str]:
     layer = observe.read_write_layer(client, group.container)
     image = observe.image(client, group.container.image_id)
     return [
@@ -249,7 +250,7 @@ class Stacks(base.View):
         super().__init__(client, containers)
 
     def ask(self) -> Picture:
-        group = observe.process_group(self._client, self._states[0])
+        group = process_group(self._client, self._states[0])
         self._states = (group.container,)
         if self._vm is not None and threading.current_thread() is threading.main_thread():
             self._vm_facts = vm_facts(self._vm)  # a cell may be speaking with it: never from another thread

@@ -118,13 +118,7 @@ function showDetails(view, picture) {
 
 /** Arrow keys walk the phases; Escape closes the details. */
 function keys(event, view) {
-  const blocks = [...view.rows.querySelectorAll(".lk-phase")];
-  const at = blocks.indexOf(event.target);
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  if (step && at >= 0) blocks[Math.min(blocks.length - 1, Math.max(0, at + step))].focus();
-  else if (event.key === "Escape" && view.chosen) choose(view, view.chosen);
-  else return;
-  event.preventDefault();
+  walkAlong(event, [...view.rows.querySelectorAll(".lk-phase")], view, choose);
 }
 
 function whatChanged(before, now) {
