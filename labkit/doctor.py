@@ -1,83 +1,26 @@
 """What this machine allows, what that means for you, and the command that mends it: `labkit doctor`.
 
 Two questions: which engine would `labkit.connect()` take, and what could labkit's own engine do here? The first is
-put to every socket that connect() knows. The second is tried for real, in a child with namespaces of its own: what
-it mounts and makes ends with it. Each probe is a row of `PROBES`.
+put to every socket that connect() knows. The second is answered from a trial in a child (labkit/trial.py). Each probe
+is a row of `PROBES`.
 
 Left out: speed, and the reach of a registry.
 """
 
-import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
-import tempfile
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from labkit.errors import LabkitError
+from labkit.findings import Choice, Finding, Outcome, Report
+from labkit.trial import Trial, state_folder
+from labkit.trial import run_trial as run_trial  # labkit.microvm.control asks for it here
 
-Outcome = Literal["ok", "limited", "missing"]
 GIB = 1 << 30
 OLDEST_PYTHON = (3, 11)
-TRIAL_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was tried: how it came out, what that means for you, and what mends it."""
-
-    name: str
-    tried: str
-    outcome: Outcome
-    means: str
-    mend: str = ""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The engine that `labkit.connect()` would take: who it is, its address, why, and whether it would work."""
-
-    name: str
-    address: str
-    why: str
-    works: bool = True
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that the doctor found."""
-
-    engine: Choice
-    findings: tuple[Finding, ...]
-
-    def text(self) -> str:
-        """The report in columns, for people."""
-        engine = self.engine
-        at = f" at {engine.address}" if "://" in engine.address else ""
-        would = "takes" if engine.works else "would fail with"
-        head = textwrap.fill(f"labkit.connect() {would} {engine.name}{at}: {engine.why}.", 100)
-        width = max(len(finding.name) for finding in self.findings)
-        return "\n".join([head, "", *(line for finding in self.findings for line in _lines(finding, width))])
-
-    def to_json(self) -> str:
-        """The same as a JSON document."""
-        return json.dumps(asdict(self), indent=2)
-
-
-def _lines(finding: Finding, width: int) -> Iterator[str]:
-    margin = f"{finding.outcome:8} {finding.name:{width}}  "
-    told = finding.means if finding.outcome == "ok" else f"{finding.means} (tried: {finding.tried})"
-    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
-    indent = " " * len(margin)
-    yield textwrap.fill(told, 120, initial_indent=margin, subsequent_indent=indent, **options)
-    if finding.mend:
-        yield textwrap.fill(finding.mend, 120, initial_indent=f"{indent}→ ", subsequent_indent=f"{indent}  ", **options)
 
 
 def diagnose() -> Report:
@@ -91,7 +34,7 @@ def diagnose() -> Report:
 # --- which engine connect() takes ---------------------------------------------------------------------------------
 
 
-def engines_here(environ: Mapping[str, str], uid: int, trial: "Trial") -> tuple[Choice, list[Finding]]:
+def engines_here(environ: Mapping[str, str], uid: int, trial: Trial) -> tuple[Choice, list[Finding]]:
     """The choice that connect() makes, and a finding for every socket that is there."""
     from labkit.connect import EMBEDDED, IN_VM, candidates  # only here, as it brings the Docker SDK
 
@@ -116,7 +59,7 @@ def engines_here(environ: Mapping[str, str], uid: int, trial: "Trial") -> tuple[
     return (choices or [Choice("no engine", "", "no Docker or Podman socket answers", works=False)])[0], findings
 
 
-def _embedded(why: str, trial: "Trial") -> Choice:
+def _embedded(why: str, trial: Trial) -> Choice:
     """The engine that labkit starts: here, or where that is refused in a virtual machine."""
     here = Choice("labkit's embedded engine", "embedded", why, trial.works("namespaces"))
     if here.works or platform.system() != "Linux":
@@ -151,130 +94,6 @@ def _ask(candidate: Any, environ: Mapping[str, str]) -> tuple[Choice, Finding]:
     return Choice(who, candidate.address, name), Finding(name, tried, "ok", f"{who} answers.")
 
 
-# --- the trial: what the kernel lets this user do -----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What the child could do: for each step "" or the error; and the facts that it met on its way."""
-
-    errors: Mapping[str, str]
-    facts: Mapping[str, Any]
-
-    def works(self, step: str) -> bool:
-        return self.errors.get(step) == ""
-
-    def error(self, step: str) -> str:
-        return self.errors.get(step, "not reached, because an earlier step failed")
-
-
-def run_trial() -> Trial:
-    """Run `trial_main` in a child of its own: this process may have threads, and it stays as it is."""
-    if platform.system() != "Linux":
-        return Trial({}, {})
-    command = [sys.executable, "-c", "from labkit.doctor import trial_main; trial_main()"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_SECONDS)
-        return Trial(**json.loads(done.stdout))
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return Trial({"namespaces": f"the trial gave no answer: {error}"}, {})
-
-
-def trial_main() -> None:
-    """In the child: try the steps that a container's start is made of, and print a Trial as JSON."""
-    from labkit.engine import host, userns
-
-    errors: dict[str, str] = {}
-    facts: dict[str, Any] = {"limits": host.limits(), "cgroup": host.cgroup_version()}
-    beside = _existing(_state())  # asked before we are root in a user namespace, whose state is elsewhere
-    for step, try_it in TRIALS.items():
-        try:
-            try_it(beside)
-            errors[step] = ""
-        except OSError as error:
-            errors[step] = error.strerror or str(error)
-        except userns.UserNamespaceRefused as error:
-            errors[step], facts["mend"] = error.said, error.do
-            break
-    facts["ids"] = userns.Ids.of().count
-    print(json.dumps({"errors": errors, "facts": facts}))
-
-
-def _try_namespaces(_: Path) -> None:
-    from labkit import linux
-    from labkit.engine import userns
-
-    if os.geteuid() != 0:
-        userns.enter()
-        return
-    try:
-        linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET)
-        linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
-    except OSError as error:
-        raise userns.UserNamespaceRefused(error) from error
-
-
-def _try_overlay(beside: Path) -> None:
-    """Mount an overlay where the engine's layers would be: not every file system can be its upper layer."""
-    from labkit import linux
-
-    with tempfile.TemporaryDirectory(prefix=".labkit-doctor-", dir=beside) as folder:
-        for name in ("lower", "upper", "work", "merged"):
-            os.mkdir(f"{folder}/{name}")
-        data = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
-        own_namespace = Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
-        linux.mount("overlay", f"{folder}/merged", "overlay", 0, data + (",userxattr" if own_namespace else ""))
-        try:
-            Path(folder, "merged", "written").write_text("")
-        finally:
-            linux.umount2(f"{folder}/merged", linux.MNT_DETACH)
-
-
-def _try_network(_: Path) -> None:
-    """A bridge, and a cable with one end on it, in the child's own network namespace."""
-    import socket
-
-    from labkit.engine import rtnetlink
-
-    with rtnetlink.Rtnetlink() as kernel:
-        kernel.talk(rtnetlink.new_bridge("lkdoctor"))
-        bridge = socket.if_nametoindex("lkdoctor")
-        kernel.talk(rtnetlink.new_veth("lkcable", bridge, "lkend", bridge + 50, bytes([2, 0, 0, 0, 0, 9]), os.getpid()))
-
-
-def _try_seccomp(_: Path) -> None:
-    """The last step, as what it forbids can't be allowed again."""
-    from labkit import linux
-    from labkit.engine.containers.profile import default_seccomp
-    from labkit.runtime import seccomp
-
-    try:
-        program = seccomp.assemble(default_seccomp(frozenset()))
-    except ValueError as error:
-        raise OSError(str(error)) from error
-    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    linux.seccomp_set_mode_filter(program)
-
-
-TRIALS: dict[str, Callable[[Path], None]] = {
-    "namespaces": _try_namespaces,
-    "overlay": _try_overlay,
-    "network": _try_network,
-    "seccomp": _try_seccomp,
-}
-
-
-def _state() -> Path:
-    from labkit.engine.state import default_state
-
-    return default_state().absolute()
-
-
-def _existing(path: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
-
-
 # --- what it means ------------------------------------------------------------------------------------------------
 
 
@@ -307,7 +126,7 @@ def sub_ids(trial: Trial) -> Finding:
 
 
 def overlay(trial: Trial) -> Finding:
-    name, tried = "overlay", f"an overlay mount below {_existing(_state())}"
+    name, tried = "overlay", f"an overlay mount below {state_folder()}"
     if trial.works("overlay"):
         return Finding(name, tried, "ok", "Containers share an image's layers: a start copies nothing.")
     means = f"Each container gets a whole copy of its image: {trial.error('overlay')}."
@@ -367,7 +186,7 @@ def busybox(_: Trial) -> Finding:
 
 
 def disk(_: Trial) -> Finding:
-    folder = _existing(_state())
+    folder = state_folder()
     free = shutil.disk_usage(folder).free
     name, tried = "disk", f"free space below {folder}"
     means = f"{free / GIB:.1f} GiB are free for images and containers."

@@ -45,9 +45,10 @@ PHASES: tuple[tuple[str, str, str], ...] = (
 
 # What the kernel of the machine knows of its devices: kind, name, details.
 HARDWARE = r"""
-number=0
-sed -n 's/^model name.*: //p' /proc/cpuinfo | while read -r model; do
-    echo "processor|cpu$((number))|$model"; number=$((number + 1))
+model=$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)
+model=${model:-$(uname -m), part $(sed -n 's/^CPU part.*: //p' /proc/cpuinfo | head -n 1)}
+sed -n 's/^processor.*: //p' /proc/cpuinfo | while read -r number; do
+    echo "processor|cpu$number|$model"
 done
 echo "memory|RAM|$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1024)) MiB for programs"
 for disk in /sys/block/vd*; do
@@ -232,7 +233,7 @@ class VM:
         run = Path(tempfile.mkdtemp(prefix="labkit-vm-"))
         command = qemu.command(
             self._files, memory=self.memory * qemu.MIB, processors=self.processors, channel=theirs.fileno(),
-            words=["earlyprintk=serial,ttyS0"], devices=devices,
+            words=[qemu.board().early], devices=devices,
         )  # fmt: skip
         self.console, self.phases, self._unfinished = [], [], b""
         self._began = time.monotonic()

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import docker
 import pytest
+from docker.models.containers import Container
 
+import labkit
 from tests import engines
 from tests.backends import NOT_FOR_THIS_ENGINE
 from tests.engines import Engine
@@ -33,6 +35,15 @@ def client(engine: Engine) -> Iterator[docker.DockerClient]:
     client = engine.client()
     yield client
     client.close()
+
+
+@pytest.fixture
+def sleeper(client: docker.DockerClient) -> Iterator[Container]:
+    """A container from the teaching image that does nothing but run; gone after the test."""
+    labkit.base_image(client)
+    made = client.containers.run("labkit/base", "sleep 600", name="labkit-test-sleeper", detach=True)
+    yield made
+    made.remove(force=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -11,12 +11,9 @@ from pathlib import Path
 import pytest
 
 from labkit import doctor
-from labkit.doctor import Trial
-from tests.engine.test_userns import ordinary_user_has_labkit, run
+from labkit.trial import TRIALS, Trial, state_folder
 
-ALL_WELL = Trial(
-    dict.fromkeys(doctor.TRIALS, ""), {"limits": dict.fromkeys(doctor.LIMITS.values(), True), "ids": 65537}
-)
+ALL_WELL = Trial(dict.fromkeys(TRIALS, ""), {"limits": dict.fromkeys(doctor.LIMITS.values(), True), "ids": 65537})
 NOTHING_WORKS = Trial({"namespaces": "unshare: Operation not permitted"}, {"mend": "sudo sysctl -w some.thing=1"})
 
 
@@ -128,7 +125,7 @@ def test_a_wrong_setting_is_told() -> None:
 
 def traces() -> list[object]:
     """Where an examination could leave something: mounts, network devices, the folder of the state."""
-    folder = doctor._existing(doctor._state())
+    folder = state_folder()
     return [Path("/proc/self/mountinfo").read_text().count("labkit-doctor"),
             [name for name in os.listdir("/sys/class/net") if name.startswith("lkdoc")],
             [name for name in os.listdir(folder) if "doctor" in name]]  # fmt: skip
@@ -152,15 +149,3 @@ def test_the_report_reads_as_columns_and_as_json() -> None:
     assert rest[0].startswith("limited  bridge network  ")
     assert rest[-1].strip() == "→ sudo modprobe -a bridge veth"
     assert json.loads(report.to_json())["findings"][1]["mend"] == "sudo modprobe -a bridge veth"
-
-
-def test_an_ordinary_user_is_examined_in_a_user_namespace() -> None:
-    if not ordinary_user_has_labkit():
-        pytest.skip("an ordinary user can't run this Python: install Python and labkit where all users may read")
-    with tempfile.TemporaryDirectory(prefix="lk-", dir="/tmp") as home:
-        os.chmod(home, 0o777)
-        code = f"import os; os.environ['LABKIT_STATE'] = {home!r}; from labkit.doctor import trial_main; trial_main()"
-        trial = Trial(**run(code))
-        assert os.listdir(home) == []
-    assert set(trial.errors) == set(doctor.TRIALS) or trial.facts["mend"]
-    assert trial.facts["ids"] >= 1

@@ -8,20 +8,10 @@ import time
 
 import pytest
 
-import labkit
 from labkit.interactive import FRAME, STDERR, STDOUT, Frames
 from tests.contract.test_docker_cli import Terminal
 
-NAME = "labkit-test-exec"
 SECONDS = 30
-
-
-@pytest.fixture
-def container(client):
-    labkit.base_image(client)
-    made = client.containers.run("labkit/base", "sleep 600", name=NAME, detach=True)
-    yield made
-    made.remove(force=True)
 
 
 @pytest.fixture
@@ -30,9 +20,9 @@ def command(engine):
 
 
 @pytest.fixture
-def terminal(command, container):
+def terminal(command, sleeper):
     """`labkit exec -it` at a terminal of 31 rows and 97 columns; ended after the test."""
-    with contextlib.closing(Terminal([*command, "-it", NAME, "sh"], {**os.environ, "TERM": "xterm"})) as opened:
+    with contextlib.closing(Terminal([*command, "-it", sleeper.name, "sh"], {**os.environ, "TERM": "xterm"})) as opened:
         opened.read_until("# ")
         yield opened
 
@@ -71,17 +61,17 @@ def run(command, *words, given=b""):
     return done.stdout.decode(), done.stderr.decode(), done.returncode
 
 
-def test_without_a_terminal_the_two_streams_stay_apart(command, container):
-    assert run(command, NAME, "sh", "-c", "echo out; echo err >&2; exit 4") == ("out\n", "err\n", 4)
+def test_without_a_terminal_the_two_streams_stay_apart(command, sleeper):
+    assert run(command, sleeper.name, "sh", "-c", "echo out; echo err >&2; exit 4") == ("out\n", "err\n", 4)
 
 
-def test_what_is_piped_in_is_read_to_its_end(command, container):
+def test_what_is_piped_in_is_read_to_its_end(command, sleeper):
     text = "line\n" * 20_000
-    assert run(command, "-i", NAME, "cat", given=text.encode()) == (text, "", 0)
+    assert run(command, "-i", sleeper.name, "cat", given=text.encode()) == (text, "", 0)
 
 
-def test_a_terminal_is_refused_where_there_is_none(command, container):
-    out, err, status = run(command, "-it", NAME, "sh")
+def test_a_terminal_is_refused_where_there_is_none(command, sleeper):
+    out, err, status = run(command, "-it", sleeper.name, "sh")
     assert (out, status) == ("", 1)
     assert "not a TTY" in " ".join(err.split())
 

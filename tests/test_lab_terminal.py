@@ -11,16 +11,6 @@ from labkit import lab_terminal, magic
 from labkit.errors import LabkitError
 from labkit.lessons import Lesson
 
-NAME = "labkit-test-terminal"
-
-
-@pytest.fixture
-def container(client):
-    labkit.base_image(client)
-    made = client.containers.run("labkit/base", "sleep 600", name=NAME, detach=True)
-    yield made
-    made.remove(force=True)
-
 
 @pytest.fixture
 def stock(monkeypatch):
@@ -34,16 +24,16 @@ def none(monkeypatch):
     monkeypatch.setattr(magic, "stock_command", lambda: None)
 
 
-def test_its_text_is_the_same_on_every_engine(container, stock):
-    text = repr(labkit.terminal(container))
+def test_its_text_is_the_same_on_every_engine(sleeper, stock):
+    text = repr(labkit.terminal(sleeper))
     assert text.splitlines() == [
-        f"A terminal in {NAME}: docker exec -it {NAME} sh",
-        f"Without the docker command: labkit exec -it {NAME} sh",
+        f"A terminal in {sleeper.name}: docker exec -it {sleeper.name} sh",
+        f"Without the docker command: labkit exec -it {sleeper.name} sh",
     ]
 
 
-def test_text_and_html_say_the_same(container):
-    shown = labkit.terminal(container, "sh", "-c", "echo <hi>")
+def test_text_and_html_say_the_same(sleeper):
+    shown = labkit.terminal(sleeper, "sh", "-c", "echo <hi>")
     assert "<code>docker exec -it" in shown._repr_html_()
     assert "&lt;hi&gt;" in shown._repr_html_()
     bundle, _ = shown._repr_mimebundle_()
@@ -62,20 +52,20 @@ def test_without_the_docker_command_ours_is_typed(client, engine, none):
     assert shlex.split(line) == [sys.executable, "-m", "labkit", "exec", "-it", "web", "sh", "-c", "a b"]
 
 
-def test_a_name_will_do_where_an_engine_is_connected(client, container, monkeypatch):
-    assert NAME in repr(Lesson("00", client).terminal(NAME))
+def test_a_name_will_do_where_an_engine_is_connected(client, sleeper, monkeypatch):
+    assert sleeper.name in repr(Lesson("00", client).terminal(sleeper.name))
     monkeypatch.setattr(magic, "current_client", lambda: client)
-    assert NAME in repr(labkit.terminal(NAME))
+    assert sleeper.name in repr(labkit.terminal(sleeper.name))
     monkeypatch.setattr(magic, "current_client", lambda: None)
     with pytest.raises(LabkitError, match=r"labkit\.connect\(\) first"):
-        labkit.terminal(NAME)
+        labkit.terminal(sleeper.name)
 
 
-def test_a_container_that_has_ended_has_no_terminal(container):
-    container.kill()
-    container.wait()
+def test_a_container_that_has_ended_has_no_terminal(sleeper):
+    sleeper.kill()
+    sleeper.wait()
     with pytest.raises(LabkitError, match=r"it is exited.*start it first"):
-        labkit.terminal(container)
+        labkit.terminal(sleeper)
 
 
 def test_the_script_reads_no_token():

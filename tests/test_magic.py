@@ -42,33 +42,25 @@ def said_by(client, line):
 # --- on an engine ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def container(client):
-    labkit.base_image(client)
-    made = client.containers.run(IMAGE, "sleep 600", name="labkit-test-magic", detach=True)
-    yield made
-    made.remove(force=True)
-
-
-def test_it_speaks_to_the_engine_of_the_client(command, client, container, monkeypatch):
+def test_it_speaks_to_the_engine_of_the_client(command, client, sleeper, monkeypatch):
     """Whatever DOCKER_HOST says."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    line = "ps --filter name=labkit-test-magic --format '{{.Names}} {{.State}}'"
-    assert said_by(client, line) == ("labkit-test-magic running\n", 0)
+    line = "ps --filter name=labkit-test-sleeper --format '{{.Names}} {{.State}}'"
+    assert said_by(client, line) == ("labkit-test-sleeper running\n", 0)
 
 
-def test_quotes_make_words_as_in_a_shell_and_nothing_else_happens(command, client, container):
-    said, status = said_by(client, 'exec labkit-test-magic echo "a  b" $HOME `id` *')
+def test_quotes_make_words_as_in_a_shell_and_nothing_else_happens(command, client, sleeper):
+    said, status = said_by(client, 'exec labkit-test-sleeper echo "a  b" $HOME `id` *')
     assert (said, status) == ("a  b $HOME `id` *\n", 0)
 
 
-def test_diff_is_sorted(command, client, container):
-    container.exec_run(["sh", "-c", "touch /zebra /ant /tmp/x; rm /etc/motd"])
-    said, _ = said_by(client, "diff labkit-test-magic")
+def test_diff_is_sorted(command, client, sleeper):
+    sleeper.exec_run(["sh", "-c", "touch /zebra /ant /tmp/x; rm /etc/motd"])
+    said, _ = said_by(client, "diff labkit-test-sleeper")
     paths = [line[2:] for line in said.splitlines()]
     assert paths == sorted(paths)
     assert {"/zebra", "/ant", "/etc/motd"} <= set(paths)
-    assert said_by(client, "container diff labkit-test-magic")[0] == said
+    assert said_by(client, "container diff labkit-test-sleeper")[0] == said
 
 
 def test_a_failed_command_says_what_the_engine_said(command, client):
@@ -77,25 +69,25 @@ def test_a_failed_command_says_what_the_engine_said(command, client):
     assert status == 1
 
 
-def test_a_command_that_wants_a_terminal_is_told_where_one_is(command, client, container):
-    said, status = said_by(client, "exec -it labkit-test-magic sh")
+def test_a_command_that_wants_a_terminal_is_told_where_one_is(command, client, sleeper):
+    said, status = said_by(client, "exec -it labkit-test-sleeper sh")
     assert "not a TTY" in said
     assert "labkit.terminal(container)" in said
     assert status == 1
 
 
-def test_an_interrupt_ends_a_command_that_does_not_end(command, client, container):
+def test_an_interrupt_ends_a_command_that_does_not_end(command, client, sleeper):
     """As the square button of a notebook does it: SIGINT, which Python raises as KeyboardInterrupt."""
     me = threading.get_ident()
     threading.Timer(1.0, signal.pthread_kill, [me, signal.SIGINT]).start()
     began = time.monotonic()
-    assert said_by(client, "logs --follow labkit-test-magic")[1] == 130
+    assert said_by(client, "logs --follow labkit-test-sleeper")[1] == 130
     assert time.monotonic() - began < 10
 
 
-def test_in_ipython(shell, client, container, capsys):
+def test_in_ipython(shell, client, sleeper, capsys):
     magic.register(client)
-    shell.run_line_magic("docker", "inspect -f {{.State.Status}} labkit-test-magic")
+    shell.run_line_magic("docker", "inspect -f {{.State.Status}} labkit-test-sleeper")
     assert capsys.readouterr().out == "running\n"
     assert shell.user_ns["_exit_code"] == 0
     assert magic.current_client() is client

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from labkit import observe
-from labkit.observe import Change, Process
+from labkit.observe import Change
 from labkit.provenance import (
     LayerFiles,
     Origin,
@@ -83,49 +83,6 @@ def test_a_folder_that_itself_was_changed_counts() -> None:
 
 def test_docker_says_null_where_nothing_changed() -> None:
     assert observe.parse_changes(None) == ()
-
-
-# --- processes --------------------------------------------------------------------------------------
-
-NAMESPACES = "PIDNS MNTNS NETNS UTSNS IPCNS CGROUPNS USERNS".split()
-
-
-def test_top_of_labkits_engine_has_the_pid_inside() -> None:
-    top = {
-        "Titles": ["PID", "PPID", "NSPID", "USER", "STAT", *NAMESPACES, "COMMAND"],
-        "Processes": [["900", "880", "900 1", "root", "Ss", *"1 2 3 4 5 6 7".split(), "sleep 600"]],
-    }
-    names = dict(zip(observe.NAMESPACES, range(1, 8), strict=True))
-    assert observe.parse_top(top) == (Process(900, 1, 880, "sleep 600", "root", "Ss", names),)
-
-
-def test_top_without_the_columns_that_we_want() -> None:
-    top = {"Titles": ["UID", "PID", "PPID", "CMD"], "Processes": [["root", "900", "880", "sh"]]}
-    assert observe.parse_top(top) == (Process(900, None, 880, "sh", "root"),)
-
-
-def test_top_of_nothing() -> None:
-    assert observe.parse_top({}) == ()
-    assert observe.parse_top({"Titles": ["PID"], "Processes": None}) == ()
-
-
-def test_nspid_ends_with_the_pid_inside() -> None:
-    assert observe.parse_nspid("Name:\tsleep\nNSpid:\t900\t1\n") == (900, 1)
-    assert observe.parse_nspid("Name:\tsleep\n") == ()
-
-
-@pytest.mark.parametrize(
-    ("argv", "name"),
-    [
-        (["/usr/bin/containerd-shim-runc-v2", "-id", "a"], "containerd-shim-runc-v2"),
-        (["/opt/bin/python", "-I", "-S", "/lib/labkit/engine/shim/__main__.py", "/state"], "python shim"),
-        (["python3", "serve.py"], "python3 serve.py"),
-        (["python3", "-m", "http.server"], "python3"),
-        ([], ""),
-    ],
-)
-def test_a_program_is_named_without_its_folder(argv: list[str], name: str) -> None:
-    assert observe.program_name(argv) == name
 
 
 # --- where a path comes from ------------------------------------------------------------------------

@@ -19,11 +19,10 @@ from typing import Any
 
 from labkit.engine.state import default_state, read_json, write_json
 from labkit.microvm import initramfs, packages, qemu, rootdisk
-from labkit.microvm.kinds import QEMU, UML
+from labkit.microvm.kinds import KINDS, QEMU, UML
 from labkit.microvm.packages import GuestNotBuilt
 
 BUILT = "built.json"
-KERNELS = {"x86_64": "linux-image-cloud-amd64", "aarch64": "linux-image-cloud-arm64"}
 NETWORK_MODULES = ("bridge", "veth", "overlay")  # overlay is for the layers of images
 DISK_MODULES = ("virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng")
 
@@ -104,19 +103,17 @@ def build_vm(folder: Path, cache: Path) -> dict[str, Any]:
     return {"kernel": version}
 
 
-BUILDERS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
-    UML.name: build_uml,
-    QEMU.name: build_qemu,
-    "vm": build_vm,
-}
+Builder = Callable[[Path, Path], dict[str, Any]]
+BUILDERS: dict[str, Builder] = {QEMU.name: build_qemu, "vm": build_vm}
+if UML in KINDS:
+    BUILDERS = {UML.name: build_uml, **BUILDERS}
 
 
 def kernel_and_modules(folder: Path, cache: Path, wanted: tuple[str, ...]) -> tuple[str, dict[str, bytes]]:
     """Put the distribution's kernel into the folder; its version, and the modules that are wanted."""
-    package = KERNELS.get(platform.machine())
-    if package is None:
+    if platform.machine() not in qemu.BOARDS:
         raise GuestNotBuilt(f"We looked for a kernel for {platform.machine()}", "we know of none")
-    root = packages.root_of("boot/vmlinuz-*cloud*", package, cache)
+    root = packages.root_of("boot/vmlinuz-*cloud*", qemu.board().kernel, cache)
     kernel = sorted(root.glob("boot/vmlinuz-*cloud*"))[-1]
     version = kernel.name.removeprefix("vmlinuz-")
     shutil.copyfile(kernel, folder / "vmlinuz")

@@ -1,8 +1,8 @@
 """The kinds of machine that a guest can run on, each a row: its command line, and the trial that tells if it works.
 
-User-mode Linux is a kernel that runs as an ordinary program: fast, but it needs ptrace(2) and a folder for temporary
-files from which code may be executed. QEMU emulates a whole processor: it needs nothing, and takes ten to thirty times
-as long. Neither needs a privilege, a device or a network.
+User-mode Linux is a kernel that runs as an ordinary program: fast, but there is none for arm64, and it needs ptrace(2)
+and a folder for temporary files from which code may be executed. QEMU emulates a whole processor: it needs nothing, and
+takes ten to thirty times as long. Neither needs a privilege, a device or a network.
 
 Left out: /dev/kvm. Where that is usable Docker is, too; and where it only seems usable, as in many nested machines,
 the guest hangs.
@@ -11,6 +11,7 @@ the guest hangs.
 import contextlib
 import mmap
 import os
+import platform
 import select
 import signal
 import subprocess
@@ -165,14 +166,16 @@ def try_qemu(files: Path) -> str:
         said = list(first_lines([program, "-M", "help"]))
     except OSError as error:
         return f"{program}: {error.strerror}"
-    return "" if any(line.startswith("microvm") for line in said) else f"{program} has no machine `microvm`"
+    wanted = qemu.board().machine
+    return "" if any(line.split(" ")[0] == wanted for line in said) else f"{program} has no machine `{wanted}`"
 
 
 # --- the table ---------------------------------------------------------------------------------------------------
 
 UML = Kind("uml", "user-mode Linux", "linux.uml", "user-mode-linux", 96 * MIB, True, uml_command, try_uml)
-QEMU = Kind("qemu", "QEMU", "qemu-system-x86_64", "qemu-system-x86", 192 * MIB, False, qemu_command, try_qemu)
-KINDS: tuple[Kind, ...] = (UML, QEMU)
+_BOARD = qemu.board()
+QEMU = Kind("qemu", "QEMU", _BOARD.program, _BOARD.package, 192 * MIB, False, qemu_command, try_qemu)
+KINDS: tuple[Kind, ...] = (UML, QEMU) if platform.machine() == "x86_64" else (QEMU,)
 
 
 def first_lines(command: list[str]) -> Iterator[str]:

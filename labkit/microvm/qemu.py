@@ -1,13 +1,15 @@
-"""QEMU's command line for a `microvm`: a processor, memory and virtio devices, nothing else (QEMU, "microvm").
+"""QEMU's command line for a small machine: a processor, memory and virtio devices, hardly anything else.
 
-Pure emulation (TCG). Left out on purpose: `-enable-kvm`, as where it only seems to work the guest hangs; and every
-network that leads out: a card can be had, a cable not.
+Which machine that is depends on the processor, see BOARDS: QEMU could emulate any, but the programs of this machine
+are to run in it. Pure emulation (TCG). Left out on purpose: `-enable-kvm`, as where it only seems to work the guest
+hangs; and every network that leads out: a card can be had, a cable not.
 """
 
 import platform
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1 << 20
@@ -22,10 +24,12 @@ def command(
     `memory` in bytes; `channel` is the descriptor behind the port `labkit`; `words` end
     the kernel's command line.
     """
-    append = ["console=ttyS0", "panic=-1", "reboot=t", "mitigations=off", "random.trust_cpu=on", *clock_words(), *words]
+    here = board()
+    append = [f"console={here.console}", "panic=-1", "mitigations=off", "random.trust_cpu=on", *here.words(), *words]
     return [
         program(files),
-        "-M", "microvm", "-accel", f"tcg,tb-size={TRANSLATED}", "-m", str(memory // MIB), "-smp", str(processors),
+        "-M", here.machine, *here.options, "-accel", f"tcg,tb-size={TRANSLATED}",
+        "-m", str(memory // MIB), "-smp", str(processors),
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
         "-kernel", str(files / "vmlinuz"), "-initrd", str(files / "initramfs"), "-append", " ".join(append),
         *devices,
@@ -37,12 +41,12 @@ def command(
 
 
 def clock_words() -> list[str]:
-    """Tell the guest's kernel how fast its clock counts.
+    """Tell the kernel of a `microvm` how fast its clock counts.
 
     Without that it asks timers which this machine does not have, and hangs nine times in ten.
     """
     khz = tsc_khz()
-    return [f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check"]
+    return ["reboot=t", f"tsc_early_khz={khz}", f"lpj={khz * 4}", "tsc=reliable", "no_timer_check"]
 
 
 def tsc_khz(cpuinfo: str | None = None) -> int:
@@ -83,6 +87,43 @@ def network_card(number: int) -> list[str]:
 
 def program(files: Path | None = None) -> str:
     """The emulator for this processor: the installed one, or the one that guest.py unpacked beside its files."""
-    name = f"qemu-system-{platform.machine()}"
+    name = board().program
     unpacked = files / "run-qemu" if files else None
     return shutil.which(name) or (str(unpacked) if unpacked and unpacked.exists() else name)
+
+
+# --- the table ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Board:
+    """A row of BOARDS: the machine that is emulated on one kind of processor."""
+
+    machine: str
+    program: str
+    package: str  # of Debian and Ubuntu
+    kernel: str  # a package, too
+    console: str
+    early: str  # a word that lets the kernel print before it has a driver for its console
+    options: tuple[str, ...] = ()
+    words: Callable[[], list[str]] = list
+    """What else its kernel has to be told."""
+
+
+# By uname(2)'s word for the processor. An arm64 tells its kernel itself how fast its clock counts. Of its processors
+# this is one without pointer authentication: to emulate that too makes a boot three times as long.
+BOARDS = {
+    "x86_64": Board(
+        "microvm", "qemu-system-x86_64", "qemu-system-x86", "linux-image-cloud-amd64",
+        "ttyS0", "earlyprintk=serial,ttyS0", words=clock_words,
+    ),
+    "aarch64": Board(
+        "virt", "qemu-system-aarch64", "qemu-system-arm", "linux-image-cloud-arm64",
+        "ttyAMA0", "earlycon", options=("-cpu", "cortex-a72"),
+    ),
+}  # fmt: skip
+
+
+def board() -> Board:
+    """The machine for this processor; for one that we know none for, the row whose emulator is the most common."""
+    return BOARDS.get(platform.machine(), BOARDS["x86_64"])

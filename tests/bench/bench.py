@@ -20,7 +20,8 @@ import pytest
 
 from tests import busybox, engines
 from tests.bench import machines
-from tests.bench.measures import IMAGE, LABEL, MEASURES, Measure, Sample, Target
+from tests.bench.measures import MEASURES, Measure
+from tests.bench.sample import IMAGE, LABEL, Sample, Target
 
 BUSY = 0.25  # a sample waits until less than this part of the machine's time is used …
 PATIENCE = 3.0  # … but no longer than so many seconds

@@ -17,7 +17,7 @@ import docker
 
 from labkit.microvm import boot, guest
 from labkit.microvm.kinds import KINDS, Kind
-from tests.bench.measures import Sample
+from tests.bench.sample import Sample
 
 ROUNDS = 3
 SECONDS = 300

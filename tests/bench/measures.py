@@ -4,48 +4,18 @@ A measure prepares and cleans up outside of what it times, and leaves nothing be
 """
 
 import contextlib
-import secrets
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker
-
 from labkit import linux
 from tests import busybox, engines
+from tests.bench import memory
+from tests.bench.sample import IMAGE, LABEL, Sample, Steps, Target, containers
 from tests.engines import Engine
-
-IMAGE = "labkit-test/bench"
-LABEL = "labkit.bench"
-DOCKERS_PROCESSES = {"dockerd", "containerd", "containerd-shim", "docker-proxy"}
-
-
-@dataclass
-class Target:
-    """One engine that takes part."""
-
-    engine: Engine
-    client: docker.DockerClient
-
-
-@dataclass
-class Steps:
-    """A stopwatch: `with steps("create"): ...`."""
-
-    taken: dict[str, float]
-
-    @contextlib.contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.taken[name] = self.taken.get(name, 0) + (time.perf_counter() - began) * 1000
-
-
-Sample = dict[str, float]
-
 
 # --- one container -----------------------------------------------------------------------------------------------
 
@@ -71,34 +41,24 @@ def run_true(target: Target) -> Sample:
 # --- many containers ---------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def containers(target: Target, count: int) -> Iterator[list[str]]:
-    """So many created containers, removed at the end."""
-    api, made = target.client.api, []
-    try:
-        for _ in range(count):
-            name = f"lk-bench-{secrets.token_hex(6)}"
-            made.append(api.create_container(IMAGE, ["sleep", "3600"], name=name, labels={LABEL: ""})["Id"])
-        yield made
-    finally:
-        for identity in made:
-            api.remove_container(identity, force=True)
-
-
-def start_and_stop(count: int) -> Callable[[Target], Sample]:
+def start_and_stop(count: int, clients: int) -> Callable[[Target], Sample]:
     def measure(target: Target) -> Sample:
-        """Start so many containers one after another, then end them with SIGKILL, one after another."""
-        steps = Steps({})
-        with containers(target, count) as made:
+        """Start so many containers, then end them with SIGKILL; so many threads share each list."""
+        api, steps = target.client.api, Steps({})
+        with containers(target, count) as made, ThreadPoolExecutor(clients) as threads:
+            each = threads.map if clients > 1 else map
             with steps("start"):
-                for identity in made:
-                    target.client.api.start(identity)
+                finish(each(api.start, made))
             with steps("stop"):
-                for identity in made:
-                    target.client.api.stop(identity, timeout=0)
+                finish(each(lambda identity: api.stop(identity, timeout=0), made))
         return steps.taken
 
     return measure
+
+
+def finish(results: Iterable[object]) -> None:
+    for _ in results:
+        pass
 
 
 def list_all(count: int) -> Callable[[Target], Sample]:
@@ -135,82 +95,41 @@ def diff(count: int) -> Callable[[Target], Sample]:
     return measure
 
 
-def memory(count: int) -> Callable[[Target], Sample]:
-    def measure(target: Target) -> Sample:
-        """KiB that an idle container costs: in the engine's own processes (Pss), and of the machine in all.
+# --- in a crowd --------------------------------------------------------------------------------------------------
 
-        The second counts the kernel's part and the contained program too, but also what else the machine does.
-        """
-        with containers(target, count) as made:
-            before, free_before = engine_memory(target), available_memory()
-            for identity in made:
-                target.client.api.start(identity)
-            time.sleep(1)
-            after, free_after = engine_memory(target), available_memory()
-        return {"engine, KiB": (after - before) / count, "machine, KiB": (free_before - free_after) / count}
+LAUNCHES = 15
+
+
+def launches(target: Target) -> list[Sample]:
+    return [run_true(target) for _ in range(LAUNCHES)]
+
+
+def compared(alone: list[Sample], crowded: list[Sample]) -> Sample:
+    """The medians of the start, and of the whole run, in both places; and how many times longer it is in the crowd."""
+    found: Sample = {}
+    for step in ("start", "all"):
+        free, full = (statistics.median(taken[step] for taken in samples) for samples in (alone, crowded))
+        found |= {f"{step}, alone": free, f"{step}, crowded": full, f"{step}, ratio": full / free}
+    return found
+
+
+def beside_containers(count: int) -> Callable[[Target], Sample]:
+    def measure(target: Target) -> Sample:
+        """Runs of `true` beside none, beside so many running containers, and beside none again."""
+        alone = launches(target)
+        with containers(target, count, start=True):
+            crowded = launches(target)
+        return compared(alone + launches(target), crowded)
 
     return measure
 
 
-def engine_memory(target: Target) -> float:
-    """The proportional memory of an engine's processes in KiB (smaps_rollup in proc(5))."""
-    return sum(pss(pid) for pid in engine_processes(target))
-
-
-def available_memory() -> float:
-    """KiB that programs can still have (MemAvailable in proc_meminfo(5))."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-
-
-def engine_processes(target: Target) -> set[int]:
-    if target.engine.name == "dockerd":
-        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-        return {pid for pid in pids if any(command(pid).startswith(name) for name in DOCKERS_PROCESSES)}
-    # the shim's pid stands in a file: who connects to its socket takes the API process's place
-    shim = int((target.engine.state / "shim.pid").read_text().split()[0])
-    return {engines.api_pid(target.engine), shim}
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def pss(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:  # gone, or not ours to look at
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-
-
-def launch_cost(count: int) -> Callable[[Target], Sample]:
+def beside_mounts(count: int) -> Callable[[Target], Sample]:
     def measure(target: Target) -> Sample:
-        """A run of `true` beside none and beside so many running containers: the median of fifteen each."""
-        alone = statistics.median(run_true(target)["all"] for _ in range(15))
-        with containers(target, count) as made:
-            for identity in made:
-                target.client.api.start(identity)
-            crowded = statistics.median(run_true(target)["all"] for _ in range(15))
-        return {"alone": alone, "crowded": crowded, "crowded/alone": crowded / alone}
-
-    return measure
-
-
-def crowded_mounts(count: int) -> Callable[[Target], Sample]:
-    def measure(target: Target) -> Sample:
-        """A run of `true` on two engines in turn, one of which began where so many file systems are mounted."""
-        with contextlib.ExitStack() as stack:
-            beside = stack.enter_context(second_engine(count))
-            runs = {"alone": target, "crowded": beside}
-            times: dict[str, list[float]] = {name: [] for name in runs}
-            for name in [*runs] * 10:
-                times[name].append(run_true(runs[name])["all"])
-            alone, crowded = (statistics.median(taken) for taken in times.values())
-        return {"alone": alone, "crowded": crowded, "crowded/alone": crowded / alone}
+        """Runs of `true` on two engines in turn, one of which began where so many file systems are mounted."""
+        with second_engine(count) as beside:
+            pairs = [(run_true(target), run_true(beside)) for _ in range(LAUNCHES)]
+        return compared([alone for alone, _ in pairs], [crowded for _, crowded in pairs])
 
     return measure
 
@@ -256,10 +175,11 @@ class Measure:
 
 MEASURES = [
     Measure("run of `true`", run_true, 20, always=True),
-    Measure("100 containers", start_and_stop(100), 3),
+    Measure("100 containers, one client", start_and_stop(100, clients=1), 3),
+    Measure("100 containers, four clients", start_and_stop(100, clients=4), 3),
     Measure("list of 500", list_all(500), 3),
     Measure("diff of 20,000", diff(20_000), 3),
-    Measure("memory of 100 idle", memory(100), 1),
-    Measure("launch beside 500", launch_cost(500), 1, only="embedded"),
-    Measure("launch, 2,000 mounts", crowded_mounts(2000), 1, only="embedded"),
+    Measure("memory of 100 idle", memory.idle(100), 3),
+    Measure("launch beside 500", beside_containers(500), 3, only="embedded"),
+    Measure("launch, 2,000 mounts", beside_mounts(2000), 3, only="embedded"),
 ]

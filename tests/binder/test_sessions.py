@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from labkit.microvm import qemu
 from tests.binder import sandbox
 from tests.notebooks.execute import extras, paths
 
@@ -67,7 +68,7 @@ REFUSED = {
 }
 NOTHING = {
     "security_opt": ["no-new-privileges", "seccomp=" + json.dumps(REFUSED)],
-    "volumes": {"/dev/null": {"bind": "/usr/bin/qemu-system-x86_64", "mode": "ro"}},
+    "volumes": {"/dev/null": {"bind": f"/usr/bin/{qemu.program()}", "mode": "ro"}},
 }
 
 

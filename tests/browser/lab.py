@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import docker
+
 from tests.backends import backend_missing
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -199,6 +201,25 @@ def opened(browser: Any, lab: Lab, path: str, **options: Any) -> Iterator[Notebo
         with contextlib.suppress(Exception):  # the page may be gone; its kernel ends with the server then
             notebook.command("notebook:shutdown-kernel")
         context.close()
+
+
+@contextlib.contextmanager
+def run_until(end: str, browser: Any, lab: Lab, notebook: Path, name: str = "") -> Iterator[Notebook]:
+    """A copy of the notebook, of this name, opened; all of it run but its end: the last cell that contains `end`."""
+    shutil.copy(notebook, lab.folder / (name or notebook.name))
+    with opened(browser, lab, name or notebook.name) as copy:
+        copy.run_before(end)
+        yield copy
+
+
+@contextlib.contextmanager
+def containers_removed(client: docker.DockerClient, prefix: str) -> Iterator[None]:
+    """Remove at the end the containers that are named like this, whatever became of the notebook that made them."""
+    try:
+        yield
+    finally:
+        for container in client.containers.list(all=True, filters={"name": prefix}):
+            container.remove(force=True)
 
 
 def load(page: Any, url: str) -> None:

@@ -4,7 +4,7 @@ The pictures are made by hand (tests/views/samples.py), so no engine is needed. 
 tested in JupyterLab (test_gallery_in_lab.py, test_lesson_in_lab.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,8 +14,7 @@ import pytest
 from labkit import observe
 from labkit.provenance import Origin
 from labkit.views import base, layer_stack, process_tree
-from tests.backends import backend_missing
-from tests.browser import bare
+from tests.browser import axe, bare
 from tests.views import pictures
 from tests.views.samples import PICTURES, READ_THROUGH, walk_of
 
@@ -41,17 +40,6 @@ def test_every_view_is_drawn_here() -> None:
     assert set(NAMES) >= FILES
 
 
-def axe(view: bare.Bare, but: Sequence[str] = ()) -> str:
-    """What axe-core finds wrong in the view, but for the rules named; empty where nothing is."""
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        backend_missing("browser", "pip install axe-playwright-python")
-    rules = {rule: {"enabled": False} for rule in but}
-    found = Axe().run(view.page, context=".lk", options={"rules": rules})
-    return found.generate_report() if found.violations_count else ""
-
-
 @each_view
 def test_axe_finds_nothing_in_any_picture_light_or_dark(browser: Any, name: str) -> None:
     for picture in PICTURES[name]:
@@ -59,7 +47,7 @@ def test_axe_finds_nothing_in_any_picture_light_or_dark(browser: Any, name: str)
             for theme in ("light", "dark"):
                 view.theme(theme)
                 view.page.wait_for_timeout(500)
-                assert axe(view) == ""
+                assert axe.violations(view.page, ".lk") == ""
 
 
 @each_view
@@ -85,7 +73,7 @@ def test_nothing_is_cut_off_in_a_narrow_window(browser: Any, name: str) -> None:
 def test_high_contrast_keeps_it_readable(browser: Any, name: str, dress: dict[str, str]) -> None:
     """As people set it who see little. Where colours are forced, the system sees to contrast, and axe can't see it."""
     with drawn(browser, name, **dress) as view:
-        assert axe(view, but=["color-contrast"] if "forced_colors" in dress else []) == ""
+        assert axe.violations(view.page, ".lk", ["color-contrast"] if "forced_colors" in dress else []) == ""
 
 
 @each_view
@@ -99,6 +87,29 @@ def test_the_tab_key_comes_in_and_leaves_again(browser: Any, name: str) -> None:
             came_in.append(view.page.evaluate(within))
         assert True in came_in
         assert False in came_in[came_in.index(True) :]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    {
+        "layer_stack": ".lk-head",
+        "life_cycle": ".lk-stone",
+        "namespaces": ".lk-kind",
+        "services": ".lk-head",
+        "time_line": ".lk-phase",
+    }.items(),
+)
+def test_arrow_keys_walk_to_the_end_and_back(browser: Any, name: str, what: str) -> None:
+    with drawn(browser, name) as view:
+        things = view.page.locator(what)
+        last = things.count() - 1
+        things.first.focus()
+        walked = []
+        for key in ("ArrowDown", "ArrowUp"):
+            for _ in range(last + 1):
+                view.page.keyboard.press(key)
+                walked.append(things.evaluate_all("list => list.indexOf(document.activeElement)"))
+        assert walked == [*range(1, last + 1), last, *range(last - 1, -1, -1), 0]
 
 
 # --- each view's own ----------------------------------------------------------------------------------
@@ -156,6 +167,8 @@ def test_the_walk_plays_by_itself_and_ends(browser: Any) -> None:
         view.page.get_by_role("button", name="Walk by itself").click()
         assert view.page.locator(".lk-now").count() == 1
         view.page.locator(".lk-now").wait_for(state="detached", timeout=5000)
+        view.page.get_by_role("button", name="Walk by itself").wait_for(timeout=5000)
+        assert view.page.locator(".lk-unseen").count() == 0, "all of it is shown again"
 
 
 def test_a_shared_namespace_is_one_band(browser: Any) -> None:

@@ -4,7 +4,6 @@ What is done is done from outside the notebook or typed into the terminal; what 
 """
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.browser import lab
+from tests.browser import axe, lab
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "01_run_your_first_container.ipynb"
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("engine", ["dockerd", "embedded"], indirect=True)]
@@ -23,14 +22,9 @@ SOON = 15_000  # milliseconds
 @pytest.fixture(scope="module")
 def lesson(jupyterlab: lab.Lab, browser: Any, client: docker.DockerClient) -> Iterator[lab.Notebook]:
     """Lesson 01 with all its cells run but the last."""
-    shutil.copy(LESSON, jupyterlab.folder / "exercise.ipynb")
-    try:
-        with lab.opened(browser, jupyterlab, "exercise.ipynb") as notebook:
-            notebook.run_before("lesson.end()")
-            yield notebook
-    finally:
-        for container in client.containers.list(all=True, filters={"name": "lab01-"}):
-            container.remove(force=True)
+    ran = lab.run_until("lesson.end()", browser, jupyterlab, LESSON, "exercise.ipynb")
+    with lab.containers_removed(client, "lab01-"), ran as notebook:
+        yield notebook
 
 
 def test_the_box_turns_green_the_moment_the_state_is_right(lesson: lab.Notebook, client: docker.DockerClient) -> None:
@@ -102,14 +96,9 @@ def test_no_token_came_into_the_notebook(lesson: lab.Notebook, jupyterlab: lab.L
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_at_the_button(lesson: lab.Notebook, theme: str) -> None:
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        pytest.skip("browser is missing: pip install axe-playwright-python")
     lesson.theme(theme)
     lesson.page.wait_for_timeout(500)
-    result = Axe().run(lesson.page, context=".jp-OutputArea .lk-terminal")
-    assert result.violations_count == 0, result.generate_report()
+    assert axe.violations(lesson.page, ".jp-OutputArea .lk-terminal") == ""
 
 
 def test_nothing_was_wrong_meanwhile(lesson: lab.Notebook) -> None:

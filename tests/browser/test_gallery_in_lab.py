@@ -4,7 +4,6 @@ The changes are made by a client of the test, not in the notebook: what the pict
 the engine. Where a picture has buttons, they are pressed, and the engine is asked what came of it.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.backends import backend_missing
-from tests.browser import lab
+from tests.browser import axe, lab
 
 GALLERY = Path(__file__).parents[2] / "notebooks" / "extra" / "gallery.ipynb"
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("engine", ["dockerd", "embedded"], indirect=True)]
@@ -26,14 +24,11 @@ SERVE = ["sh", "-c", "while true; do echo ok | nc -l -p 8000; done"]
 @pytest.fixture(scope="module")
 def gallery(jupyterlab: lab.Lab, browser: Any, client: docker.DockerClient) -> Iterator[lab.Notebook]:
     """The gallery, all of it run but its end."""
-    shutil.copy(GALLERY, jupyterlab.folder)
+    ran = lab.run_until("tidy()", browser, jupyterlab, GALLERY)
     try:
-        with lab.opened(browser, jupyterlab, GALLERY.name) as notebook:
-            notebook.run_before("tidy()")
+        with lab.containers_removed(client, "gallery-"), ran as notebook:
             yield notebook
     finally:
-        for container in client.containers.list(all=True, filters={"name": "gallery-"}):
-            container.remove(force=True)
         for network in client.networks.list(names=["gallery-net"]):
             network.remove()
 
@@ -128,17 +123,12 @@ def test_the_stacks_follow(gallery: lab.Notebook, client: docker.DockerClient) -
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(gallery: lab.Notebook, theme: str) -> None:
-    """The rules of WCAG 2 that a program can judge, on every picture as JupyterLab shows it."""
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        backend_missing("browser", "pip install axe-playwright-python")
+    """On every picture, as JupyterLab shows it."""
     gallery.theme(theme)
     gallery.page.wait_for_timeout(2500)  # animations change colours while they last
     for name in VIEWS:
         gallery.view(name)
-        result = Axe().run(gallery.page, context=f".jp-OutputArea .lk-view-{name}")
-        assert result.violations_count == 0, result.generate_report()
+        assert axe.violations(gallery.page, f".jp-OutputArea .lk-view-{name}") == ""
 
 
 def test_nothing_was_wrong_meanwhile(gallery: lab.Notebook) -> None:

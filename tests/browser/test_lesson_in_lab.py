@@ -4,7 +4,6 @@ The changes are made from outside the notebook, by a client of the test: what th
 from the engine.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.backends import backend_missing
-from tests.browser import lab
+from tests.browser import axe, lab
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "01_run_your_first_container.ipynb"
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("engine", ["dockerd", "embedded"], indirect=True)]
@@ -23,14 +21,9 @@ SOON = 10_000  # milliseconds: an event, a look at the engine, a message to the 
 @pytest.fixture(scope="module")
 def lesson(jupyterlab: lab.Lab, browser: Any, client: docker.DockerClient) -> Iterator[lab.Notebook]:
     """Lesson 01, all of it run but its end, so that its containers are there."""
-    shutil.copy(LESSON, jupyterlab.folder)
-    try:
-        with lab.opened(browser, jupyterlab, LESSON.name) as notebook:
-            notebook.run_before("lesson.end()")
-            yield notebook
-    finally:
-        for container in client.containers.list(all=True, filters={"name": "lab01-"}):
-            container.remove(force=True)
+    ran = lab.run_until("lesson.end()", browser, jupyterlab, LESSON)
+    with lab.containers_removed(client, "lab01-"), ran as notebook:
+        yield notebook
 
 
 def test_both_views_are_drawn(lesson: lab.Notebook) -> None:
@@ -96,16 +89,10 @@ def test_keys_walk_the_processes(lesson: lab.Notebook) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["stack", "processes"])
 def test_axe_finds_nothing(lesson: lab.Notebook, theme: str, name: str) -> None:
-    """The rules of WCAG 2 that a program can judge (axe-core), contrast among them."""
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        backend_missing("browser", "pip install axe-playwright-python")
     lesson.theme(theme)
     lesson.view(name)
     lesson.page.wait_for_timeout(2500)  # animations change colours while they last
-    result = Axe().run(lesson.page, context=f".jp-OutputArea .lk-view-{name}")
-    assert result.violations_count == 0, result.generate_report()
+    assert axe.violations(lesson.page, f".jp-OutputArea .lk-view-{name}") == ""
 
 
 def test_the_views_say_when_containers_are_gone(lesson: lab.Notebook) -> None:

@@ -6,14 +6,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 import pytest
 
-from labkit.microvm import boot, guest
+from labkit.microvm import boot, guest, qemu
 from labkit.microvm.kinds import KINDS, Kind
 from labkit.microvm.packages import GuestNotBuilt
 from tests.backends import backend_missing
@@ -32,7 +32,7 @@ def kind(request: pytest.FixtureRequest, guest_files: Path) -> Kind:
     """Each kind of machine that works here."""
     how = f"apt install {request.param.package}"
     if request.param.name == "qemu":
-        how += " linux-image-cloud-amd64 busybox-static e2fsprogs"
+        how += f" {qemu.board().kernel} busybox-static e2fsprogs"
     if reason := boot.unusable(request.param, guest_files):
         backend_missing(request.param.name, f"{how}; {reason}")
     return request.param
@@ -45,9 +45,9 @@ def vm_files(guest_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         guest.ensure("vm", guest_files)
     except GuestNotBuilt as error:
-        backend_missing("qemu", f"apt install linux-image-cloud-amd64 busybox-static; {error}")
+        backend_missing("qemu", f"apt install {qemu.board().kernel} busybox-static; {error}")
     if not guest.qemu_found(guest_files / "vm"):
-        backend_missing("qemu", "apt install qemu-system-x86")
+        backend_missing("qemu", f"apt install {qemu.board().package}")
 
 
 @dataclass
@@ -63,11 +63,13 @@ class Launched:
 
 
 @contextlib.contextmanager
-def launched(kind: Kind, files: Path, *options: str) -> Iterator[Launched]:
+def launched(
+    kind: Kind, files: Path, *options: str, program: Sequence[str] = ("-m", "labkit.microvm")
+) -> Iterator[Launched]:
     """The engine in a machine of this kind, in a folder of its own with a short name (unix(7): 107 bytes)."""
     with tempfile.TemporaryDirectory(prefix="lk-vm-", dir="/tmp") as place, open(f"{place}/log", "wb") as log:
         socket = Path(place, "engine.sock")
-        command = [sys.executable, "-m", "labkit.microvm", "--kind", kind.name, "--files", str(files)]
+        command = [sys.executable, *program, "--kind", kind.name, "--files", str(files)]
         process = subprocess.Popen(
             [*command, "--state", f"{place}/state", "--socket", str(socket), *options],
             stdout=subprocess.PIPE,

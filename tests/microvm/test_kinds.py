@@ -7,6 +7,7 @@ import pytest
 
 from labkit.microvm import kinds, qemu
 from labkit.microvm.kinds import KINDS, MEMORY, QEMU, UML, Machine, memory_for_guest
+from tests.test_packaging import ROOT
 
 MACHINE = Machine(Path("/guest files"), Path("/tmp/run"), channel=7, memory=256 << 20, share="/tmp")
 
@@ -48,6 +49,12 @@ CPUINFO = "model name\t: A Processor @ 2.90GHz\ncpu MHz\t\t: 801.123\nflags\t\t:
 )  # fmt: skip
 def test_the_clocks_speed_is_not_what_the_processor_runs_at_now(cpuinfo, khz):
     assert qemu.tsc_khz(cpuinfo) == khz
+
+
+@pytest.mark.parametrize("board", qemu.BOARDS.values(), ids=lambda board: board.machine)
+def test_the_image_of_binder_brings_what_a_machine_needs(board):
+    packages = (ROOT / "binder" / "Dockerfile").read_text().replace('"', " ").replace(";", " ").split()
+    assert board.package in packages and board.kernel in packages
 
 
 def test_words_with_a_blank_are_quoted_for_the_kernel():

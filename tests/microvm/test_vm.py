@@ -2,6 +2,7 @@
 
 import pytest
 
+from labkit.microvm import qemu
 from labkit.vm import VM, VMError
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("vm_files")]
@@ -47,5 +48,5 @@ def check_commands(vm: VM) -> None:
 
 def test_where_there_is_no_qemu_it_says_so(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("labkit.microvm.guest.qemu_found", lambda folder: False)
-    with pytest.raises(VMError, match=r"QEMU.*not installed.*sudo apt install qemu-system-x86"):
+    with pytest.raises(VMError, match=rf"QEMU.*not installed.*sudo apt install {qemu.board().package}"):
         VM()

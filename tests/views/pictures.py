@@ -1,6 +1,7 @@
 """Things to draw, made by hand: two images, four containers, some processes. Shared by the tests of the views."""
 
 from labkit import observe
+from labkit.processes import NAMESPACES, Process, ProcessGroup
 from labkit.provenance import Origin
 
 BASE = observe.Image("sha256:i1", "labkit/base", (observe.Layer("sha256:aa", "labkit.base_image", 1_984_166),))
@@ -26,7 +27,7 @@ TWO = observe.ReadWriteLayer(
 THREE = observe.ReadWriteLayer(state("three", FIXED, "exited", 0), (), 0, Origin("image", 1))
 GONE = observe.ReadWriteLayer(state("four", status="removed"))
 
-HOST = dict(zip(observe.NAMESPACES, range(100, 107), strict=True))
+HOST = dict(zip(NAMESPACES, range(100, 107), strict=True))
 
 
 def own(number: int) -> dict[str, int]:
@@ -34,17 +35,15 @@ def own(number: int) -> dict[str, int]:
     return {kind: inode if kind in ("cgroup", "user") else number * 1000 + inode for kind, inode in HOST.items()}
 
 
-SHIM = observe.Process(800, None, None, "shim", namespaces=HOST)
-ALONE = observe.ProcessGroup(
-    state("one", pid=901), (observe.Process(901, 1, 800, "sleep 600", "root", "Ss", own(1)),), SHIM
-)
-FAMILY = observe.ProcessGroup(
+SHIM = Process(800, None, None, "shim", namespaces=HOST)
+ALONE = ProcessGroup(state("one", pid=901), (Process(901, 1, 800, "sleep 600", "root", "Ss", own(1)),), SHIM)
+FAMILY = ProcessGroup(
     state("two", pid=911),
     (
-        observe.Process(911, 1, 800, "/bin/sh -c 'sleep 5 & wait'", "root", "Ss", own(2)),
-        observe.Process(912, 7, 911, "sleep 5", "root", "S", own(2)),
-        observe.Process(950, 30, 800, "top", "root", "R", own(2)),
+        Process(911, 1, 800, "/bin/sh -c 'sleep 5 & wait'", "root", "Ss", own(2)),
+        Process(912, 7, 911, "sleep 5", "root", "S", own(2)),
+        Process(950, 30, 800, "top", "root", "R", own(2)),
     ),
     SHIM,
 )
-ENDED = observe.ProcessGroup(state("three", status="exited", code=137))
+ENDED = ProcessGroup(state("three", status="exited", code=137))

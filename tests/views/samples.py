@@ -5,6 +5,7 @@ from typing import Any
 
 from labkit import observe
 from labkit.phases import Phase, Start
+from labkit.processes import ProcessGroup
 from labkit.provenance import Origin, Step
 from labkit.topology import Connection, Service, succeed
 from labkit.usage import Limits, Usage
@@ -41,7 +42,7 @@ MINUTE = [{"memory": (4 + n) * MIB, "cpu": 0.02 * (n % 25), "pids": 1 + n // 8, 
 OUT_OF_MEMORY = [*MINUTE, {"memory": 63 * MIB, "cpu": 0.5, "pids": 6, "oom": True}]
 
 
-def joined(group: observe.ProcessGroup, kind: str, other: observe.ProcessGroup) -> observe.ProcessGroup:
+def joined(group: ProcessGroup, kind: str, other: ProcessGroup) -> ProcessGroup:
     """The group with its processes in `other`'s namespace of that kind, as after `docker run --network container:`."""
     inode = other.processes[0].namespaces[kind]
     inside = tuple(replace(p, namespaces={**p.namespaces, kind: inode}) for p in group.processes)

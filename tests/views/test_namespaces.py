@@ -4,13 +4,13 @@ import json
 import re
 from dataclasses import replace
 
-from labkit import observe
+from labkit.processes import NAMESPACES, ProcessGroup
 from labkit.views import namespaces
 from tests.views.pictures import ALONE, ENDED, FAMILY, HOST
 from tests.views.samples import joined
 
 
-def picture(*groups: observe.ProcessGroup):
+def picture(*groups: ProcessGroup):
     return namespaces.picture_of(groups, HOST)
 
 
@@ -20,7 +20,7 @@ def row(shown, kind: str) -> list[str]:
 
 
 def test_every_kind_of_the_kernel_is_a_row() -> None:
-    assert namespaces.KINDS.keys() == set(observe.NAMESPACES)
+    assert namespaces.KINDS.keys() == set(NAMESPACES)
     assert [row["kind"] for row in picture(ALONE)["kinds"]] == list(namespaces.KINDS)
 
 

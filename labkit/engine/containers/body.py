@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.engine.api.shapes import Each, Labels, Shape
-from labkit.engine.containers import healthcheck
+from labkit.engine.containers import defaults, healthcheck
 from labkit.engine.containers.defaults import CONFIG
 from labkit.engine.errors import BadParameter
 from labkit.engine.networks import settings
@@ -126,7 +126,9 @@ CREATE: Shape = {
     "NetworkingConfig": {"EndpointsConfig": Each(settings.SHAPE)},
 }
 
-_NOT_CONFIG = ("HostConfig", "NetworkingConfig")
+# The fields that a record keeps; Go's decoder passes over all others.
+CONFIG_FIELDS = frozenset({*CONFIG, *CREATE, "Shell", "ArgsEscaped"}) - {"HostConfig", "NetworkingConfig"}
+HOST_FIELDS = frozenset({*defaults.HOST_CONFIG, *HOST_CONFIG, "StorageOpt", "KernelMemory", "KernelMemoryTCP"})
 
 
 def words(value: str | list[str] | None) -> list[str] | None:
@@ -139,7 +141,7 @@ def config(body: Mapping[str, Any], image: Mapping[str, Any], container_id: str)
 
     `image` is the `config` of the OCI image config: Env, Cmd, Entrypoint, WorkingDir and so on.
     """
-    asked = {name: value for name, value in body.items() if name not in _NOT_CONFIG and value is not None}
+    asked = {name: value for name, value in body.items() if name in CONFIG_FIELDS and value is not None}
     made: Json = {**CONFIG, **asked}
     made["Entrypoint"], made["Cmd"] = command(body, image)
     made["Env"] = environment(image.get("Env") or [], asked.get("Env") or [])

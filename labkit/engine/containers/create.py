@@ -16,7 +16,7 @@ from labkit.engine.containers.record import Container
 from labkit.engine.errors import ApiError, BadParameter, ServerError
 from labkit.engine.images.image import Image
 from labkit.engine.networks import bindings, linking, settings
-from labkit.engine.networks.record import BRIDGE
+from labkit.engine.networks.record import BRIDGE, HOST
 from labkit.runtime import cgroups
 
 if TYPE_CHECKING:
@@ -65,8 +65,11 @@ async def furnish(engine: Engine, container: Container) -> None:
 def make(engine: Engine, body: Mapping[str, Any], image: Image) -> Container:
     """The record for a request, checked; no name yet."""
     container_id = new_id()
+    given = {name: value for name, value in (body.get("HostConfig") or {}).items() if value is not None}
+    asked = {name: value for name, value in given.items() if name in bodies.HOST_FIELDS}
+    if asked.get("NetworkMode") == HOST and not body.get("Hostname"):
+        body = {**body, "Hostname": os.uname().nodename}  # as Docker: who shares the network shares its name
     config = bodies.config(body, image.config.get("config") or {}, container_id)
-    asked = {name: value for name, value in (body.get("HostConfig") or {}).items() if value is not None}
     host = defaults.host_config({**asked, **_words(asked)})
     checks.check_config(config)
     checks.check_host_config(host)

@@ -109,13 +109,15 @@ _DEVICE_REQUEST = {"Driver": "", "Count": 0, "DeviceIDs": None, "Capabilities": 
 
 
 def host_config(asked: Mapping[str, Any]) -> Json:
-    """HostConfig with every field; what the engine does not know is kept as it came."""
+    """HostConfig with every field; those that have no default are kept as they came."""
     filled: Json = {**HOST_CONFIG, **asked}
     for name in _FALSY_MEANS_DEFAULT:
         filled[name] = filled[name] or HOST_CONFIG[name]
     for name in ("MaskedPaths", "ReadonlyPaths"):
         if filled[name] is None:
             filled[name] = [] if filled["Privileged"] else HOST_CONFIG[name]
+    if filled.get("Mounts"):
+        filled["Mounts"] = [_given(one) for one in filled["Mounts"]]
     if filled["DeviceRequests"]:
         filled["DeviceRequests"] = [{**_DEVICE_REQUEST, **one} for one in filled["DeviceRequests"]]
     filled["LogConfig"] = _log_config(asked.get("LogConfig") or {})
@@ -123,6 +125,13 @@ def host_config(asked: Mapping[str, Any]) -> Json:
     if filled["Memory"] and not filled["MemorySwap"]:
         filled["MemorySwap"] = 2 * filled["Memory"]  # as much swap as memory; the two are counted together
     return filled
+
+
+def _given(asked: Mapping[str, Any]) -> Json:
+    """An object without the fields that were sent as null: Go takes them for not sent."""
+    return {
+        name: _given(value) if isinstance(value, dict) else value for name, value in asked.items() if value is not None
+    }
 
 
 def _log_config(asked: Mapping[str, Any]) -> Json:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.engine.containers import recover, stop, views
+from labkit.engine.containers import freeing, recover, stop, views
 from labkit.engine.containers.record import Container, to_json
 from labkit.engine.errors import ApiError, NoSuchContainer, ambiguous, name_in_use
 from labkit.engine.networks import links
@@ -93,7 +93,9 @@ class Containers:
     def save(self, container: Container) -> None:
         """Write the record. Raises OSError; the old one is then still there."""
         container.revision += 1
-        write_json(f"{self.folder(container)}/record.json", to_json(container))
+        path = f"{self.folder(container)}/record.json"
+        with freeing.afterwards(path):
+            write_json(path, to_json(container))
 
     def try_save(self, container: Container) -> None:
         """Write the record if the disk lets us: what has happened has happened, and removal must work when full."""

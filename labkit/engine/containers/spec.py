@@ -46,7 +46,7 @@ class Surroundings:
 
 TTY_GROUP = 5  # the group "tty" in most distributions, and in Docker's mount options
 
-# What is mounted in every container, in this order (docker inspect does not show them)
+# What is mounted in every container, in this order, and then /dev/shm (docker inspect does not show them)
 MOUNTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
     ("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
@@ -54,7 +54,6 @@ MOUNTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("/sys", "sysfs", "sysfs", ("nosuid", "noexec", "nodev", "ro")),
     ("/sys/fs/cgroup", "cgroup", "cgroup", ("ro", "nosuid", "noexec", "nodev")),
     ("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "noexec", "nodev")),
-    ("/dev/shm", "tmpfs", "shm", ("nosuid", "noexec", "nodev", "mode=1777")),
 )
 
 
@@ -179,19 +178,29 @@ def _hidden(row: Json, taken: Set[str]) -> bool:
 
 def kernel_trees(host: Json, ids: int) -> list[Json]:
     """What every container has of the kernel's: /proc, /dev, /sys."""
-    shm = f"size={host.get('ShmSize') or 64 << 20}"
     rows = []
     for destination, kind, source, options in MOUNTS:
-        mine = [*options, shm] if destination == "/dev/shm" else list(options)
+        mine = list(options)
         if ids <= TTY_GROUP and kind == "devpts":
             mine.remove(f"gid={TTY_GROUP}")  # a group that does not exist can't own the terminals
         if host.get("Privileged") and "ro" in mine:
             mine.remove("ro")
         row: Json = {"destination": destination, "type": kind, "source": source, "options": mine}
-        if kind == "cgroup":
-            row["annotations"] = ["optional"]  # refused in some nested places; a container does without
+        if kind == "cgroup" or (kind == "mqueue" and host.get("IpcMode") == "host"):
+            # refused in some nested places, and to an ordinary user in the host's IPC; a container does without
+            row["annotations"] = ["optional"]
         rows.append(row)
-    return rows
+    return rows + _shared_memory(host)
+
+
+def _shared_memory(host: Json) -> list[Json]:
+    """/dev/shm goes with the IPC namespace: the host's, none at all, or one of the container's own."""
+    if host.get("IpcMode") == "none":
+        return []
+    if host.get("IpcMode") == "host":
+        return [_bind("/dev/shm", "/dev/shm")]
+    options = ["nosuid", "noexec", "nodev", "mode=1777", f"size={host.get('ShmSize') or 64 << 20}"]
+    return [{"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": options}]
 
 
 @cache

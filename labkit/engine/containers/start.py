@@ -193,8 +193,14 @@ def _touched_etc(engine: Engine, container: Container) -> bool:
     return not upper or os.path.lexists(f"{upper}/etc")
 
 
+NOT_SHAREABLE = (
+    "can't join IPC of container {id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)"
+)
+
+
 def namespaces_of_others(engine: Engine, host: Json) -> dict[str, str]:
-    """For `container:ID` modes: OCI namespace type -> the path of the namespace. Raises Conflict if it is not up."""
+    """For `container:ID` modes: OCI namespace type -> the path of the namespace. Raises Conflict if it is not up,
+    ServerError if it keeps its own."""
     joins = {}
     for field, kind in _JOINS.items():
         mode, _, ref = (host.get(field) or "").partition(":")
@@ -204,6 +210,8 @@ def namespaces_of_others(engine: Engine, host: Json) -> dict[str, str]:
                 raise NoSuchContainer(ref)
             if not other.state.has_process:
                 raise Conflict(f"cannot join {kind} of a non running container: {other.id}")
+            if kind == "ipc" and other.host_config.get("IpcMode") in ("private", "none"):
+                raise ServerError(NOT_SHAREABLE.format(id=other.id))
             joins[kind] = f"/proc/{other.state.pid}/ns/{_PROC_NAMES[kind]}"
     return joins
 

@@ -47,12 +47,15 @@ async def halt(engine: Engine, container: Container, grace: int | None, signum: 
     wanted = signal_number(signum or container.config.get("StopSignal") or "SIGTERM")
     seconds = grace if grace is not None else container.config.get("StopTimeout", GRACE)
     ended = container.waiters.add("not-running")
-    if not await _signal(engine, container, wanted):
+    if seconds == 0:  # no time between the two signals: neither needs to wait for the other
+        killed = await _signal(engine, container, wanted, signal.SIGKILL)
+    else:
+        asked = await _signal(engine, container, wanted)
+        in_time = not asked or await _ends(ended, None if seconds < 0 else seconds)
+        killed = not in_time and await _signal(engine, container, signal.SIGKILL)
+    if not killed:
         ended.cancel()
         return
-    if await _ends(ended, None if seconds < 0 else seconds):
-        return
-    await _signal(engine, container, signal.SIGKILL)
     crash.at("stop: killed")
     if not await _ends(ended, KILL_SECONDS):
         ended.cancel()
@@ -65,8 +68,8 @@ async def _ends(ended: asyncio.Future[int], seconds: float | None) -> bool:
     return bool(done)
 
 
-async def _signal(engine: Engine, container: Container, signum: int) -> bool:
-    """Send a signal that should end it, and thaw it to let it be seen. False if it has ended already."""
+async def _signal(engine: Engine, container: Container, *signums: int) -> bool:
+    """Send signals that should end it, and thaw it to let them be seen. False if it has ended already."""
     async with container.lock:
         if not container.state.alive:
             return False
@@ -75,7 +78,7 @@ async def _signal(engine: Engine, container: Container, signum: int) -> bool:
             restarts.give_up(engine, container)
             return False
         crash.at("stop: asked")
-        await send(engine, container, signum)
+        await asyncio.gather(*(send(engine, container, signum) for signum in signums))
         crash.at("stop: signalled")
         if container.state.status == "paused":
             await _thaw(engine, container)

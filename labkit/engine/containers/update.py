@@ -20,6 +20,9 @@ Json = dict[str, Any]
 
 SHAPE: Shape = body.LIMITS
 
+# What else there is to be updated; all other fields are for a create, and an update passes over them.
+UNCHECKED = ("CpuRealtimePeriod", "CpuRealtimeRuntime", "KernelMemory")
+
 AT_NEXT_START = "The new limits take effect at the next start: the container runs without a control group for them."
 
 
@@ -44,7 +47,7 @@ async def update(engine: Engine, container: Container, asked: Mapping[str, Any])
 
 def merged(container: Container, asked: Mapping[str, Any]) -> Json:
     """HostConfig after the update, checked."""
-    changes = {name: value for name, value in asked.items() if value and name != "RestartPolicy"}
+    changes = {name: value for name, value in asked.items() if value and _is_limit(name)}
     policy = asked.get("RestartPolicy") or {}
     host = {**container.host_config, **changes}
     if policy.get("Name"):
@@ -58,6 +61,10 @@ def merged(container: Container, asked: Mapping[str, Any]) -> Json:
         )
     checks.check_host_config(host)
     return host
+
+
+def _is_limit(name: str) -> bool:
+    return (name in SHAPE and name != "RestartPolicy") or name in UNCHECKED or name.startswith("Blkio")
 
 
 def _apply(container: Container, host: Json) -> list[str]:

@@ -184,5 +184,5 @@ def _write(path: str, content: dict[str, Any]) -> None:
     """Write a small file so that it is there whole or not at all; a full disk costs only this record."""
     with suppress(OSError):
         with open(path + ".new", "w") as file:
-            json.dump(content, file)
+            file.write(json.dumps(content))
         os.rename(path + ".new", path)
