@@ -6,7 +6,7 @@ from labkit import child
 from labkit.child import Child, ChildError
 from labkit.lessons.evidence import Evidence
 from labkit.lessons.material import Outcome, not_tried, not_yet, passed
-from labkit.lessons.promises import IMAGE, PROMISES, NoRun, Run, broken, of_child
+from labkit.lessons.promises import IMAGE, PROMISES, NoRun, Promise, Run, answer, broken, of_child
 
 # the parts of the notebook that a message sends back to
 PROGRAM, FILES = "Run a program", "Give it the image's files"
@@ -56,10 +56,17 @@ def own_page(evidence: Evidence) -> Outcome:
         if not missed:
             return passed(f"a container engine of your own: {len(PROMISES)} promises of {len(PROMISES)}, on {word}")
         first = missed[0]
-        seen = f"{len(PROMISES) - len(missed)} promises are kept; the first that is not: {first.says}"
+        kept = f"{len(PROMISES) - len(missed)} of {len(PROMISES)} promises are kept"
+        seen = f"{kept}; the first that is not: {first.says}{_what_came(run, first)}"
         return not_yet(first.slip, seen, expected, LOOK.get(first.key, PROGRAM))
 
     return _tried(expected, PROGRAM, ask)
+
+
+def _what_came(run: Run, promise: Promise) -> str:
+    """The last line that was printed instead: often it is the error that tells why nothing runs yet."""
+    lines = answer(run, promise)[0].strip().splitlines()
+    return f" (`{' '.join(promise.commands[-1])}` printed: {lines[-1]})" if lines else ""
 
 
 # --- read-only ------------------------------------------------------------------------------------

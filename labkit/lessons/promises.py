@@ -6,7 +6,7 @@ where nothing is kept apart yet, which is how a learner's page begins.
 """
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +114,7 @@ PROMISES = (
 
 def broken(run: Run, host: str = HOST) -> list[Promise]:
     """The promises that `run` does not keep, in the order of the table."""
-    return [promise for promise in PROMISES if not promise.kept(*_last(run, promise.commands), host)]
+    return [promise for promise in PROMISES if not promise.kept(*answer(run, promise), host)]
 
 
 def judge(run: Run, host: str = HOST) -> None:
@@ -125,11 +125,9 @@ def judge(run: Run, host: str = HOST) -> None:
     print(f"{len(PROMISES) - len(missed)} of {len(PROMISES)} promises are kept.")
 
 
-def _last(run: Run, commands: Iterable[Sequence[str]]) -> Answer:
-    answer = ("", -1)
-    for command in commands:
-        answer = run(command)
-    return answer
+def answer(run: Run, promise: Promise) -> Answer:
+    """What the last of a promise's commands printed, and its exit code."""
+    return [run(command) for command in promise.commands][-1]
 
 
 # --- who is judged ----------------------------------------------------------------------------------

@@ -36,6 +36,9 @@ READ_ONLY = (
     '    linux.mount("proc", f"{root}/proc", "proc")\n    linux.mount("tmpfs", f"{root}/tmp", "tmpfs")\n'
     "    linux.mount(None, root, None, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)\n",
 )
+NO_FORK = (DEFAULT["views"], "    linux.unshare(VIEWS)")
+NO_PROC = (READ_ONLY[0], "")  # it is the new process 1 that may mount it, unless root on the machine does
+NO_PLACE = (READ_ONLY[0], '    linux.mount("proc", f"{root}/no-such-folder", "proc")\n')
 NO_POCKET = (READ_ONLY[0], READ_ONLY[1].replace('    linux.mount("tmpfs", f"{root}/tmp", "tmpfs")\n', ""))
 SEALED_BELOW = ('"overlay", 0, layers)', '"overlay", 0, f"lowerdir=/tmp/lower:{box}/upper")')
 POCKET = (READ_ONLY[0], READ_ONLY[0] + '    linux.mount("tmpfs", f"{root}/tmp", "tmpfs")\n')
@@ -98,9 +101,10 @@ RIGHT = [
 WRONG = [
     own("nothing in it", empty, "name 'run' is not defined", "no run"),
     own("ended", closed, "not Python any more", "exited"),
-    own("the lesson's hostname", write(), "9 promises are kept", "wrong hostname"),
+    own("the lesson's hostname", write(), "9 of 10 promises are kept", "wrong hostname"),
     own("all powers", write(HOST, (DEFAULT["powers"], "    become(command)")), "lacks the powers", "too many powers"),
-    own("no second fork", write(HOST, (DEFAULT["views"], "    linux.unshare(VIEWS)")), "process 1", "not PID 1"),
+    own("no second fork", write(HOST, NO_FORK, NO_PROC), "is process 1 (`sh -c echo $$` printed: ", "not PID 1"),
+    own("nothing runs", write(HOST, NO_PLACE), "(`echo hello` printed: ", "wrong output"),
     own("one layer for all", write(HOST, *ONE_LAYER), "starts fresh", "not fresh"),
     sealed("as in the lesson", write(), "`touch /home/new` succeeds", "writable"),
     sealed("no pocket", write(NO_POCKET), "no place to write at all", "no room"),
