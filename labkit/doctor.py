@@ -16,8 +16,7 @@ from typing import Any
 
 from labkit.errors import LabkitError
 from labkit.findings import Choice, Finding, Outcome, Report
-from labkit.trial import Trial, state_folder
-from labkit.trial import run_trial as run_trial  # labkit.microvm.control asks for it here
+from labkit.trial import Trial, run_trial, state_folder
 
 GIB = 1 << 30
 OLDEST_PYTHON = (3, 11)
@@ -176,12 +175,19 @@ def seccomp(trial: Trial) -> Finding:
 
 
 def busybox(_: Trial) -> Finding:
-    from labkit.images import SYSTEM_PATH
+    from labkit.images import SYSTEM_PATH, libraries
 
-    name, tried = "busybox", f"a program of that name in {SYSTEM_PATH}"
-    if found := shutil.which("busybox", path=SYSTEM_PATH) or shutil.which("busybox.static", path=SYSTEM_PATH):
+    name, tried = "busybox", f"a program of that name in {SYSTEM_PATH}, that links to no library"
+    found = shutil.which("busybox", path=SYSTEM_PATH) or shutil.which("busybox.static", path=SYSTEM_PATH)
+    if found and not libraries(found):
         return Finding(name, tried, "ok", f"The teaching image can be made without a network, from {found}.")
-    means = "The teaching image is made from a package, a registry or this machine's own tools instead."
+    if found:
+        means = f"The teaching image is made from {found}, which links to libraries; lesson 13 needs one that does not."
+    else:
+        means = (
+            "The teaching image is made from a package, a registry or this machine's own tools instead. Made of the "
+            "last, it lacks the web server of lessons 09, 12, 13 and 16, and some programs of lesson 15."
+        )
     return Finding(name, tried, "limited", means, "sudo apt install busybox-static")
 
 

@@ -3,6 +3,8 @@
 It needs a handful of commands. `SOURCES` says where they may come from, best first: a busybox (one program that
 is ls, sh, ps and three hundred others) from the machine, from its package manager, from a registry; last, the
 machine's own programs with the libraries that they link to. What else the image holds is in labkit/rootfs.py.
+
+Some lessons start a program that only a busybox has, such as its web server: `NEEDS`. They say so to base_image().
 """
 
 import io
@@ -42,15 +44,20 @@ class Tools:
     made_of: str
 
 
-def base_image(client: docker.DockerClient) -> str:
+# What a lesson may need of the image -> how `made_of` begins in an image that has it
+NEEDS = {"": "", "busybox": "busybox", "static busybox": "busybox, "}
+
+
+def base_image(client: docker.DockerClient, needs: str = "") -> str:
     """Make sure that the engine has the teaching image; print one line that says its source; return its tag.
 
-    Raises NoBaseImage, with the answer of every source, when none has anything.
+    `needs` is a key of NEEDS: "busybox", or "static busybox", which links to no library and so runs alone. An image
+    that lacks it is made anew. Raises NoBaseImage, with the answer of every source, when none has what is needed.
     """
     with OneLine("Image: ") as line:
         present = already_there(client)
-        if present is None:
-            line.say(f"{rootfs.TAG}, made of {make(client, progress=line.say)}.")
+        if present is None or not present.startswith(NEEDS[needs]):
+            line.say(f"{rootfs.TAG}, made of {make(client, progress=line.say, needs=needs)}.")
         else:
             line.say(f"{rootfs.TAG}, already here, made of {present}.")
     return rootfs.TAG
@@ -68,6 +75,7 @@ def make(
     client: docker.DockerClient,
     sources: "Sequence[Source] | None" = None,
     progress: Callable[[str], None] = lambda text: None,
+    needs: str = "",
 ) -> str:
     """Load the image, made from the first source that has something; return what it is made of."""
     architecture = client.version()["Arch"]
@@ -86,10 +94,13 @@ def make(
         except Unavailable as error:
             refusals.append(f"{source.name}: {error}")
             continue
+        if not tools.made_of.startswith(NEEDS[needs]):
+            refusals.append(f"{source.name}: what it has is no {needs}")
+            continue
         client.images.load(rootfs.archive(tools.tree, architecture, tools.made_of))
         return tools.made_of
     raise NoBaseImage(
-        f"We looked for the programs of {rootfs.TAG}",
+        f"We looked for the programs of {rootfs.TAG}" + (f", and a {needs} among them" if needs else ""),
         "; ".join(refusals),
         "install busybox (Debian, Ubuntu: `sudo apt install busybox-static`), or connect the engine to the network",
     )
@@ -100,7 +111,8 @@ def from_machine(client: docker.DockerClient) -> Tools:
     found = shutil.which("busybox", path=SYSTEM_PATH) or shutil.which("busybox.static", path=SYSTEM_PATH)
     if not found:
         raise Unavailable("none is installed")
-    return Tools(busybox_tree(Path(found)), f"busybox, found on this machine ({found})")
+    linked_to = " with its libraries" if libraries(found) else ""
+    return Tools(busybox_tree(Path(found)), f"busybox{linked_to}, found on this machine ({found})")
 
 
 # How each package manager hands out a package to somebody who is not root: into the current folder, unpacked.

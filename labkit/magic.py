@@ -164,7 +164,7 @@ def run_stock(program: str, client: docker.DockerClient, words: Sequence[str], s
             for line in process.stdout:
                 say(line.decode(errors="replace"))
             return process.wait()
-        except KeyboardInterrupt:
+        except BaseException:  # an interrupt, mostly; whatever it is, the command must not be waited for
             _end(process)
             raise
 

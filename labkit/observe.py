@@ -26,6 +26,7 @@ KINDS = {0: "changed", 1: "added", 2: "deleted"}
 _METADATA = re.compile(
     r"#\(nop\)\s+(?!ADD|COPY)|^(CMD|ENTRYPOINT|ENV|EXPOSE|LABEL|USER|VOLUME|ARG|STOPSIGNAL|HEALTHCHECK|SHELL|ONBUILD|MAINTAINER)\b"
 )
+_DIGEST = re.compile(r"\b\w+:[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,14 @@ def _is_metadata(entry: Json) -> bool:
 
 
 def made_by(entry: Json) -> str:
-    """The instruction of a history entry, without the builder's own marks; "import" where a tar was imported."""
-    text = (entry.get("CreatedBy") or "").removeprefix("/bin/sh -c ").removeprefix("#(nop) ").strip()
+    """The instruction of a history entry, as in a Dockerfile; "import" where a tar was imported.
+
+    The classic builder writes RUN as the shell that it was given to, and the files of COPY as their digest; BuildKit
+    names the shell, too, and itself.
+    """
+    text = (entry.get("CreatedBy") or "").removesuffix(" # buildkit")
+    text = re.sub(r"^(?:RUN )?/bin/sh -c (#\(nop\) )?", lambda marks: "" if marks[1] else "RUN ", text)
+    text = _DIGEST.sub("…", text).strip()
     if text or "mport" not in (entry.get("Comment") or ""):
         return text
     return "import"

@@ -121,6 +121,15 @@ def test_when_all_fail_every_answer_is_told() -> None:
         make(Recorder("amd64"), [Source("one", nothing, local=False), Source("two", nothing, local=False)])
 
 
+def test_a_source_without_what_a_lesson_needs_is_passed_over() -> None:
+    """Programs that are no busybox at all, one that takes its libraries along, and one that links to none."""
+    kinds = ("a toy", "busybox with its libraries, found here", "busybox, found here")
+    sources = [Source(kind, lambda _, kind=kind: Tools(TOOLS, kind), local=False) for kind in kinds]
+    assert [make(Recorder("amd64"), sources, needs=needs) for needs in images.NEEDS] == list(kinds)
+    with pytest.raises(NoBaseImage, match=r"a static busybox among them\..* a toy: what it has is no static busybox"):
+        make(Recorder("amd64"), sources[:2], needs="static busybox")
+
+
 def test_this_machines_programs_are_not_sent_to_another_kind_of_machine() -> None:
     with pytest.raises(NoBaseImage, match="the engine runs Linux programs for pdp11"):
         make(Recorder("pdp11"), [Source("here", something)])
@@ -211,6 +220,20 @@ def test_the_image_is_made_once(
     made, found = capsys.readouterr().out.splitlines()
     assert made == f"Image: {tag}, made of a toy."
     assert found == f"Image: {tag}, already here, made of a toy."
+
+
+def test_an_image_without_what_a_lesson_needs_is_made_anew(
+    client: docker.DockerClient, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "SOURCES", [Source("a toy", something, local=False)])
+    images.base_image(client)
+    busybox = Source("busybox", lambda _: Tools(TOOLS, "busybox, a toy too"), local=False)
+    monkeypatch.setattr(images, "SOURCES", [Source("a toy", something, local=False), busybox])
+    images.base_image(client)
+    assert images.already_there(client) == "a toy"
+    images.base_image(client, needs="busybox")
+    assert images.already_there(client) == "busybox, a toy too"
+    images.base_image(client, needs="static busybox")
 
 
 def test_its_label_is_handed_on_to_its_containers(

@@ -76,7 +76,15 @@ def test_a_command_that_wants_a_terminal_is_told_where_one_is(command, client, s
     assert status == 1
 
 
-def test_an_interrupt_ends_a_command_that_does_not_end(command, client, sleeper):
+@pytest.fixture
+def interruptible():
+    """SIGINT as a notebook's kernel takes it, also where the tests were started as a shell's background job."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_ends_a_command_that_does_not_end(command, client, sleeper, interruptible):
     """As the square button of a notebook does it: SIGINT, which Python raises as KeyboardInterrupt."""
     me = threading.get_ident()
     threading.Timer(1.0, signal.pthread_kill, [me, signal.SIGINT]).start()

@@ -53,6 +53,20 @@ def test_a_layer_may_be_empty() -> None:
     assert metadata == ()
 
 
+@pytest.mark.parametrize(
+    ("created_by", "instruction"),
+    [
+        ("/bin/sh -c seq 3 > /parts.txt", "RUN seq 3 > /parts.txt"),
+        ("RUN /bin/sh -c seq 3 # buildkit", "RUN seq 3"),
+        (f"/bin/sh -c #(nop) COPY file:{'0a' * 32} in /app/ ", "COPY … in /app/"),
+        ('/bin/sh -c #(nop)  CMD ["sh"]', 'CMD ["sh"]'),
+        ("sleep 600", "sleep 600"),
+    ],
+)
+def test_a_step_reads_as_in_a_dockerfile(created_by: str, instruction: str) -> None:
+    assert observe.made_by(entry(created_by)) == instruction
+
+
 def test_a_history_that_does_not_fit_says_nothing() -> None:
     layers, _ = observe.parse_layers(["sha256:a", "sha256:b"], [entry("squashed", 9)])
     assert [(layer.created_by, layer.size) for layer in layers] == [("", None), ("", None)]

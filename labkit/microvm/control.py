@@ -25,7 +25,7 @@ def refusal() -> str:
     """Why the engine can't run on this machine itself, in the system's words; "" where nothing speaks against it."""
     if not (userns.filtered() or userns.obstacles() or _weak_root()):
         return ""
-    from labkit.doctor import run_trial  # its probe, in a child: this process may have threads
+    from labkit.trial import run_trial  # a probe, in a child: this process may have threads
 
     trial = run_trial()
     return "" if trial.works("namespaces") else trial.error("namespaces")

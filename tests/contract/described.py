@@ -26,7 +26,13 @@ import pytest
 import requests
 
 from tests.contract import shapes
-from tests.contract.differences import OUR_STATUSES, SENT_AS_NULL, UNDESCRIBED_FIELDS, UNDESCRIBED_STATUSES
+from tests.contract.differences import (
+    OUR_STATUSES,
+    SENT_AS_NULL,
+    UNDESCRIBED_FIELDS,
+    UNDESCRIBED_STATUSES,
+    UNNAMED_MEDIA_TYPE,
+)
 
 SHAPES = json.loads(shapes.FILE.read_text())
 EMPTY = (204, 304)
@@ -130,7 +136,8 @@ def faults(answer: str, media_type: str | None, body: bytes | None, ours: bool) 
         return
     if schema.get("format") == "binary" or answer == "GET /_ping 200":
         return
-    if not (media_type or "").startswith("application/json"):
+    named_type = media_type or ("application/json" if answer in UNNAMED_MEDIA_TYPE and not ours else "")
+    if not named_type.startswith("application/json"):
         yield f"its media type is {media_type}"
     try:
         found = values(body)

@@ -66,18 +66,22 @@ SENT_AS_NULL = {
 # Statuses that the description does not name for an endpoint, and that both engines answer with (regular expressions).
 UNDESCRIBED_STATUSES = {
     ".* 400": "the description names 400 for a few endpoints only; whatever makes no sense gets it from every one",
-    r"POST /containers/\{id\}/(start|resize|update|pause|unpause) 409": "the container is not in the state for it",
+    r"POST /containers/\{id\}/(start|resize|update|pause) 409": "the container is not in the state for it",
     r"GET /containers/\{id\}/top 409": "the container is not running",
     "POST /networks/create 409": "the name is taken",
-    "POST /networks/create 503": "overlay networks need a swarm",
     "POST /volumes/create 404": "nobody has this volume driver",
     r"GET /containers/\{id\}/logs 501": "the log driver none keeps nothing that could be read",
     r"POST /exec/\{id\}/start 101": "as with attach, where the client asked for an upgrade",
 }
 OUR_STATUSES = {
+    r"POST /containers/\{id\}/unpause 409": "as of the other verbs; dockerd up to 20.10 calls it a server error",
+    "POST /networks/create 503": "an overlay needs a swarm; dockerd up to 20.10 calls that a server error",
     "POST /containers/create 413": "a body may have so many bytes; dockerd reads any number",
     ".* 501": "what this engine does not serve",
 }
+
+# Answers of JSON of which dockerd 20.10 does not say that they are.
+UNNAMED_MEDIA_TYPE = ("GET /containers/{id}/stats 200",)  # where they go on
 
 # Fields that the description does not have: the answer, and the field's place in it (fnmatch patterns).
 UNDESCRIBED_FIELDS = {

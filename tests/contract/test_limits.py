@@ -72,7 +72,7 @@ def test_half_a_cpu(client, image, limited):
     busy = ["sh", "-c", "while :; do :; done"]
     container = client.containers.run(image, busy, nano_cpus=500_000_000, detach=True)
     assert container.attrs["HostConfig"]["NanoCpus"] == 500_000_000
-    eventually(lambda: throttled(container) > 0)
+    eventually(lambda: throttled(container) > 0, seconds=60)  # a busy machine may give it less than that for a while
 
 
 def throttled(container) -> int:

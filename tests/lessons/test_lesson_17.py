@@ -95,8 +95,8 @@ WRONG = [
     say("silent", lambda c: said(c, f"RUN echo {WORD}", "CMD true"), "printed nothing", "wrong output"),
     say("built again", built_again, "not from today's lab17-said", "wrong image"),
     say("not run", not_run, "never started", "not started"),
-    order("as it was", lambda c: build(c, QUICK, COPY, PARTS, SORT), "comes `seq 100", "wrong order"),
-    order("half way", lambda c: build(c, QUICK, PARTS, COPY, SORT), "comes `sort -r", "wrong order"),
+    order("as it was", lambda c: build(c, QUICK, COPY, PARTS, SORT), "comes `RUN seq 100", "wrong order"),
+    order("half way", lambda c: build(c, QUICK, PARTS, COPY, SORT), "comes `RUN sort -r", "wrong order"),
     order("no program", lambda c: build(c, QUICK, PARTS, SORT), "no /app/hello.sh", "missing step"),
     order(
         "written by a RUN",
