@@ -19,7 +19,7 @@ SIGNS = {"passed": "✓ passed", "not yet": "✗ not yet", "not tried": "○ not
 COLOURS = {"passed": "#2e7d32", "not yet": "#c62828", "not tried": "#757575"}
 LEFT = 'style="text-align: left"'
 BARE = 'style="list-style-type: none; padding-left: 1em"'
-SPACED = 'style="margin-bottom: 1.5em"'
+SPACED = 'style="margin-top: 1.5em"'
 LETTERS = "abcdefgh"
 LINK = '<a href="#{0}">{1}</a>'
 
@@ -89,7 +89,7 @@ def prediction(item: Prediction, lesson: str, guess: str | None, choose: Callabl
     call = f'{lesson}.guess("{item.key}", "a")'
     lines = [f"Predict: {item.ask}", *(f"  {line}" for line in lettered(options)), note]
     text = "\n".join([*lines, f"Click one, or type: {call}"])
-    how = f"In a running notebook, click one or type `{call}`."  # the HTML is shown where none runs
+    how = f"Click one, or type: `{call}` (in a running notebook)"  # the HTML is shown where none runs
     html = box(f"Predict: {item.ask}", f"{_items(options)}<p>{inline(note)}<br>{inline(how)}</p>")
 
     def widget() -> ipywidgets.Widget:
@@ -222,7 +222,7 @@ def quiz(
     for number, question in enumerate(questions, 1):
         texts = [choice.text for choice in question.choices]
         lines += [f"{number}. {question.ask}  [{question.key}]", *(f"   {line}" for line in lettered(texts))]
-        parts.append(f"<p><b>{number}. {inline(question.ask)}</b></p>{_items(texts)}{_fold(question)}")
+        parts.append(f"<p {SPACED}><b>{number}. {inline(question.ask)}</b></p>{_items(texts)}{_fold(question)}")
     lines.append(f'Click an answer, or type: {lesson}.answer("{questions[0].key}", "a")')
 
     def widget() -> ipywidgets.Widget:
@@ -234,7 +234,7 @@ def quiz(
 def _fold(question: Question) -> str:
     right = next(i for i, choice in enumerate(question.choices) if choice.right)
     why = inline(question.choices[right].why)
-    return f"<details {SPACED}><summary>Show the answer</summary><p>{LETTERS[right]}) {why}</p></details>"
+    return f"<details><summary>Show the answer</summary><p>{LETTERS[right]}) {why}</p></details>"
 
 
 def _quiz_widget(

@@ -161,7 +161,7 @@ def _not_sleeping(evidence: Evidence, environment: Mapping[str, str], seconds: s
     asked = f"started with NAP={seconds}" if environment else "started as it is"
     try:
         with _started(evidence, NAP, (), environment) as probe:
-            words = _settled(lambda: _first(evidence, probe), lambda found: found[:1] == ["sleep"])
+            words = _settled(lambda: _first(evidence, probe), lambda found: found == ["sleep", seconds])
             said = probe.logs().decode(errors="replace").strip()
     except APIError as error:
         return "can't start", f"{asked}, it fails: {_refused(error)}", FORMS

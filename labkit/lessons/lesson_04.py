@@ -37,7 +37,7 @@ LESSON = Material(
             (
                 f"Two containers, {BOX} and {GUEST}. The first may be the lesson's own.",
                 "`run` takes a network mode. Besides `none` and `bridge` there is a form that names a container.",
-                "The form is a word, a colon, and the name. The help of `run` shows it under *network*.",
+                "The form is a word, a colon, and the name. The help of `run` shows it beside `--network`.",
             ),
         ),
         Exercise(

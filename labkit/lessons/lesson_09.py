@@ -54,7 +54,7 @@ LESSON = Material(
             (
                 "The same steps as for the catalog, with another name.",
                 "A dead container still holds its name, until it is removed.",
-                "Killed, removed, started anew: look at the cells under *Kill one* and *Replace it*.",
+                "Killed, removed, started anew: look at the cells under 'Kill one' and 'Replace it'.",
             ),
         ),
     ),

@@ -141,7 +141,7 @@ LESSON = Material(
         ),
         Question(
             "unhealthy",
-            "`docker ps` says *Up 3 hours (unhealthy)*. What will a lone Docker engine do about it?",
+            "`docker ps` says `Up 3 hours (unhealthy)`. What will a lone Docker engine do about it?",
             (
                 Choice(
                     "Nothing.",

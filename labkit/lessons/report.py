@@ -86,7 +86,7 @@ def rows(found: Iterable[Standing]) -> list[tuple[str, str, str, str]]:
     """A table: the lesson, how many exercises, which ones, how much of the quiz."""
     return [
         (
-            f"{one.material.number} {one.material.title}",
+            f"{one.material.number} {one.material.title}".replace("`", ""),  # no Markdown here
             f"{one.passed} of {len(one.exercises)}",
             f"{one.right} of {len(one.material.questions)}",
             "  ".join(f"{SIGNS[state]} {key}" for key, state in one.exercises.items()),

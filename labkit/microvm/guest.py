@@ -1,7 +1,7 @@
 """The files that a guest needs, built by `labkit engine build-guest` or when a machine is first started.
 
     uml/     linux.uml, modules/                     from the package user-mode-linux; the root is the host's own
-    qemu/    vmlinuz, initramfs, root.ext4           a kernel of the distribution, and this Python
+    qemu/    vmlinuz, initramfs, root.ext4           a kernel of the distribution, this Python, a busybox
              emulator/, run-qemu                     only where QEMU is not installed
     vm/      vmlinuz, initramfs                      for labkit.VM: the same kernel, and a busybox to look around with
 
@@ -88,7 +88,7 @@ def build_qemu(folder: Path, cache: Path) -> dict[str, Any]:
     """Kernel, initramfs and root disk for the processor of this machine."""
     version, found = kernel_and_modules(folder, cache, (*DISK_MODULES, *NETWORK_MODULES))
     (folder / "initramfs").write_bytes(initramfs.archive(busybox(cache), found, initramfs.TO_ROOT_DISK))
-    rootdisk.build(folder / "root.ext4")
+    rootdisk.build(folder / "root.ext4", busybox(cache))
     if shutil.which(QEMU.program) is None:
         bring_emulator(folder, cache)
     return {"fingerprint": rootdisk.fingerprint(), "kernel": version}

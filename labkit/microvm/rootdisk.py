@@ -1,4 +1,4 @@
-"""The root disk of an emulated guest: the Python that runs this, with what the engine needs, and nothing else.
+"""The root disk of an emulated guest: the Python that runs this, with what the engine needs, and a busybox.
 
 A guest of user-mode Linux sees the host's files. QEMU has to bring some: an ext4 image, filled without root by
 `mke2fs -d`. The interpreter and its libraries keep their paths, so that they find each other; labkit and the packages
@@ -47,11 +47,12 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def build(target: Path) -> None:
+def build(target: Path, busybox: bytes) -> None:
     """Write the image. Takes some ten seconds. Raises GuestNotBuilt."""
     with tempfile.TemporaryDirectory(prefix="labkit-disk-") as folder:
         tree = Path(folder)
         fill(tree)
+        add_tools(tree, busybox)
         megabytes = sum(path.lstat().st_size // 4096 + 1 for path in tree.rglob("*")) * 4096 * 1.1 // (1 << 20) + 4
         command = ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-b", "4096", "-E", "root_owner=0:0"]
         _run([*command, "-d", str(tree), str(target), f"{megabytes:.0f}M"])
@@ -78,6 +79,16 @@ def fill(tree: Path) -> None:
         _copy(Path(path), _below(tree, Path(path)))
         _link(tree / LIBC_FOLDER.lstrip("/") / Path(path).name, path)
     compile_all(tree)
+
+
+def add_tools(tree: Path, busybox: bytes) -> None:
+    """A shell and its tools, for lessons that look at the engine's machine: one program with many names."""
+    program = tree / "bin" / "busybox"
+    program.parent.mkdir(exist_ok=True)
+    program.write_bytes(busybox)
+    program.chmod(0o755)
+    for name in _run([str(program), "--list"]).split():
+        _link(program.with_name(name), program.name)
 
 
 def compile_all(tree: Path) -> None:

@@ -68,7 +68,7 @@ REFUSED = {
 }
 NOTHING = {
     "security_opt": ["no-new-privileges", "seccomp=" + json.dumps(REFUSED)],
-    "volumes": {"/dev/null": {"bind": f"/usr/bin/{qemu.program()}", "mode": "ro"}},
+    "volumes": {"/dev/null": {"bind": f"/usr/bin/{qemu.board().program}", "mode": "ro"}},
 }
 
 

@@ -37,6 +37,7 @@ def files(folder: Path) -> Path:
         patch.setattr(platform, "machine", lambda: "aarch64")
         patch.setattr(guest.packages, "root_of", lambda path, package, cache: tree)
         patch.setattr(rootdisk, "fill", lambda place: fill(tree, place))
+        patch.setattr(rootdisk, "add_tools", lambda place, busybox: None)  # it would have to run here
         patch.setattr(shutil, "which", lambda name, **_: name)  # its emulator is here
         for kind in ("vm", "qemu"):
             guest.ensure(kind, folder)

@@ -46,6 +46,18 @@ def test_a_container_runs_in_a_kernel_of_its_own(client):
     assert inside != os.uname().release
 
 
+def test_the_machine_itself_has_a_shell(client):
+    """Some lessons look at the engine's machine, as a learner with a machine of his own does."""
+    look = ["busybox", "chroot", "/machine", "/bin/sh", "-c", "echo from the machine; exit 3"]
+    below = {"/": {"bind": "/machine", "mode": "ro"}}
+    container = client.containers.run("labkit/base", look, volumes=below, detach=True)
+    try:
+        assert container.wait()["StatusCode"] == 3
+        assert container.logs() == b"from the machine\n"
+    finally:
+        container.remove()
+
+
 def test_the_socket_is_for_its_owner_alone(machine):
     assert machine.socket.stat().st_mode & 0o777 == 0o600
 

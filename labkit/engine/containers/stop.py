@@ -38,7 +38,8 @@ def _check(verb: str, container: Container) -> Move:
 async def stop(engine: Engine, container: Container, grace: int | None = None, signum: str = "") -> None:
     """Stop it, gracefully. `grace` in seconds, negative to wait for ever. Raises NotModified if it is not running."""
     _check("stop", container)
-    await halt(engine, container, grace, signum)
+    if grace != 0 or not await _killed_at_once(engine, container, signum):
+        await halt(engine, container, grace, signum)
     engine.containers.tell(container, "stop")
 
 
@@ -47,19 +48,27 @@ async def halt(engine: Engine, container: Container, grace: int | None, signum: 
     wanted = signal_number(signum or container.config.get("StopSignal") or "SIGTERM")
     seconds = grace if grace is not None else container.config.get("StopTimeout", GRACE)
     ended = container.waiters.add("not-running")
-    if seconds == 0:  # no time between the two signals: neither needs to wait for the other
-        killed = await _signal(engine, container, wanted, signal.SIGKILL)
-    else:
-        asked = await _signal(engine, container, wanted)
-        in_time = not asked or await _ends(ended, None if seconds < 0 else seconds)
-        killed = not in_time and await _signal(engine, container, signal.SIGKILL)
-    if not killed:
+    if not await _signal(engine, container, wanted):
         ended.cancel()
         return
+    if await _ends(ended, None if seconds < 0 else seconds):
+        return
+    await _signal(engine, container, signal.SIGKILL)
     crash.at("stop: killed")
     if not await _ends(ended, KILL_SECONDS):
         ended.cancel()
         raise ServerError(f"Cannot stop container: {container.name}: it does not end after SIGKILL: is its disk there?")
+
+
+async def _killed_at_once(engine: Engine, container: Container, signum: str) -> bool:
+    """A stop without a grace period: nobody waits between the two signals, so they are sent together. Is it gone?"""
+    wanted = signal_number(signum or container.config.get("StopSignal") or "SIGTERM")
+    ended = container.waiters.add("not-running")
+    if await _signal(engine, container, wanted, signal.SIGKILL):
+        crash.at("stop: killed")
+        await _ends(ended, KILL_SECONDS)
+    ended.cancel()
+    return not container.state.alive
 
 
 async def _ends(ended: asyncio.Future[int], seconds: float | None) -> bool:

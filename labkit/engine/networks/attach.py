@@ -97,6 +97,7 @@ def plug_in(engine: Engine, container: Container, pid: int) -> None:
     gateway = way_out(container)
     if gateway:
         engine.networks.firewall.open_way()
+    inside.ipv4_only(container, pid)
     bridge.plug_in(engine.networks.link, pid, _cables(engine, container), gateway.gateway if gateway else "")
     inside.write_hosts(engine, container)
     linking.tell_parents(engine, container, inside.write_hosts)

@@ -142,7 +142,8 @@ class Task:
         self.status = result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
         self.at = time.time()
         self.loop.forget(self.child.pidfd)
-        if self.child.sync.fileno() < 0:  # else it ended at once: its terminal is still to be read from the handshake
+        # before the handshake's end it ended at once: its terminal is still to be read from there
+        if self.child.sync.fileno() < 0:
             self._over()
 
     def _over(self) -> None:

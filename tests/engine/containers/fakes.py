@@ -40,6 +40,8 @@ class FakeShim:
         self.tasks: dict[str, dict] = {}
         self.fail_with: RuntimeFailed | None = None
         self.deaf = False  # to signals that can be refused
+        self.answers = asyncio.Event()  # cleared, it takes requests for signals and does not answer them
+        self.answers.set()
         self.on_exit = lambda *exit_: None
         self.on_gone = lambda: None
 
@@ -69,6 +71,7 @@ class FakeShim:
 
     async def kill(self, key, signum, exec_id=None) -> None:
         self.calls.append(("kill", key, int(signum)))
+        await self.answers.wait()
         if signum == 9 or not self.deaf:
             asyncio.get_running_loop().call_soon(self.ends, key, 128 + int(signum))
 

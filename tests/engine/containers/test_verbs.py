@@ -203,6 +203,24 @@ async def test_stop_kills_the_deaf(fake, shim, running):
     assert running.state.exit_code == 137
 
 
+async def test_without_a_grace_period_no_signal_waits_for_the_other(fake, shim, running):
+    shim.deaf = True
+    shim.answers.clear()
+    stopping = asyncio.create_task(stop.stop(fake, running, grace=0))
+    await soon(lambda: [call[2] for call in shim.calls if call[0] == "kill"] == [signal.SIGTERM, signal.SIGKILL])
+    shim.answers.set()
+    await stopping
+    assert told(fake)[2:] == ["kill", "kill", "die", "stop"]
+
+
+async def test_a_kill_that_ends_nothing_is_told(fake, shim, running, monkeypatch):
+    monkeypatch.setattr(stop, "KILL_SECONDS", 0.05)
+    monkeypatch.setattr(shim, "ends", lambda *_: None)
+    with pytest.raises(ServerError, match="does not end after SIGKILL"):
+        await stop.stop(fake, running, grace=0)
+    assert running.state.status == "running"
+
+
 async def test_the_stop_signal_and_the_grace_period_of_the_container(fake, shim):
     container = new(fake, StopSignal="SIGUSR1", StopTimeout=0)
     await start.start(fake, container)

@@ -5,12 +5,13 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from labkit import linux
 from labkit.engine import rtnetlink
-from labkit.engine.networks import bridge, endpoint
+from labkit.engine.networks import bridge, endpoint, inside
 from labkit.engine.networks.endpoint import Endpoint
 from labkit.engine.networks.resolver import sockets
 from labkit.engine.rtnetlink import Rtnetlink
@@ -101,6 +102,23 @@ def test_two_cables_in_one_go(link, switch, sleeper, first, second):
     assert all(ip in addresses for ip in (first.ip, second.ip, "169.254.8.8/16"))
     assert "mtu 1400" in seen(sleeper, "ip", "link", "show", "eth1")
     assert f"default via {GATEWAY} dev eth0" in seen(sleeper, "ip", "route")
+
+
+def container_with(sysctls: dict[str, str] | None) -> SimpleNamespace:
+    return SimpleNamespace(host_config={"Sysctls": sysctls})
+
+
+@pytest.mark.parametrize(
+    ("sysctls", "off"),
+    [(None, True), ({"net.ipv4.ip_forward": "1"}, True), ({"net.ipv6.conf.all.disable_ipv6": "0"}, False)],
+)
+def test_no_container_asks_its_neighbours_in_ipv6(link, switch, sleeper, first, sysctls, off):
+    if not os.path.exists(inside.IPV6_OFF):
+        pytest.skip("this kernel has no IPv6: start it without ipv6.disable=1")
+    inside.ipv4_only(container_with(sysctls), sleeper)
+    bridge.plug_in(link, sleeper, [(first, switch)], GATEWAY)
+    assert ("fe80:" not in seen(sleeper, "ip", "-6", "-o", "address", "show", "eth0")) is off
+    assert "::1/128" in seen(sleeper, "ip", "-6", "-o", "address", "show", "lo")
 
 
 def test_a_cable_is_pulled_out(link, switch, sleeper, first, second):
