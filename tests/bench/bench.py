@@ -41,7 +41,8 @@ def targets(stack: contextlib.ExitStack) -> tuple[list[Target], list[str]]:
             continue
         client = stack.enter_context(contextlib.closing(engine.client()))
         busybox.import_image(client, IMAGE, changes=[f"LABEL {LABEL}="])
-        stack.callback(client.images.remove, IMAGE, force=True)
+        if engine.name == "dockerd":  # ours goes away as a whole
+            stack.callback(client.images.remove, IMAGE, force=True)
         found.append(Target(engine, client))
     return found, missing
 

@@ -175,16 +175,18 @@ def test_stop_kills_a_stubborn_process_after_the_grace_period(client, image):
 
 
 def test_stop_sends_the_stop_signal_of_the_container(client, image):
-    command = ["sh", "-c", "trap 'exit 7' USR1; sleep 600 & wait"]
+    command = ["sh", "-c", "trap 'exit 7' USR1; echo ready; sleep 600 & wait"]
     container = client.containers.run(image, command, detach=True, stop_signal="SIGUSR1")
+    eventually(lambda: b"ready" in container.logs())
     container.stop(timeout=10)
     assert container.wait(timeout=10)["StatusCode"] == 7
 
 
 @pytest.mark.parametrize("signal", ["SIGUSR1", "USR1", "10"])
 def test_kill_sends_any_signal(client, image, signal):
-    container = container_in("running", client, image, ["sh", "-c", "trap 'exit 9' USR1; sleep 600 & wait"])
-    time.sleep(0.2)  # the shell sets its trap
+    command = ["sh", "-c", "trap 'exit 9' USR1; echo ready; sleep 600 & wait"]
+    container = container_in("running", client, image, command)
+    eventually(lambda: b"ready" in container.logs())
     container.kill(signal=signal)
     assert container.wait(timeout=10)["StatusCode"] == 9
 

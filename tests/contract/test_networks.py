@@ -1,6 +1,7 @@
 """Networks that somebody made: names, addresses, who reaches whom, and what is refused."""
 
 import contextlib
+import os
 import socket
 import time
 
@@ -229,6 +230,14 @@ def test_the_hosts_network_comes_with_the_hosts_name(client, run):
     assert say(one, "hostname; cat /etc/hostname; echo $HOSTNAME").split() == [name] * 3
     assert one.attrs["Config"]["Hostname"] == name
     assert say(run(network_mode="host", hostname="mine"), "hostname") == "mine"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/sys/net/ipv6"), reason="this machine's kernel has no IPv6")
+def test_no_address_of_ipv6_that_nobody_gave(make, run):
+    """A device that may make itself one asks all neighbours about it, at every start."""
+    one = run(network=make().name)
+    assert say(one, "cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6") == "1"
+    assert "fe80" not in say(one, "cat /proc/net/if_inet6")
 
 
 # --- addresses ---------------------------------------------------------------------------------------------------
