@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from labkit.engine.containers import timestamps
 from labkit.engine.errors import BadParameter
 from labkit.engine.images.image import Image, unix_time
+from labkit.engine.matching import has_label
 
 Find = Callable[[str], "Image"]
 """From a name or id to its image; raises NoSuchImage."""
@@ -54,16 +55,11 @@ def _reference(values: Sequence[str], find: Find, images: Sequence[Image]) -> Te
 
 
 def _label(values: Sequence[str], find: Find, images: Sequence[Image]) -> Test:
-    return lambda image: all(_has(labels(image), value) for value in values)
+    return lambda image: all(has_label(labels(image), value) for value in values)
 
 
 def _without_label(values: Sequence[str], find: Find, images: Sequence[Image]) -> Test:
-    return lambda image: not any(_has(labels(image), value) for value in values)
-
-
-def _has(there: Mapping[str, str], wanted: str) -> bool:
-    key, equals, value = wanted.partition("=")
-    return key in there and (not equals or there[key] == value)
+    return lambda image: not any(has_label(labels(image), value) for value in values)
 
 
 def _dangling(values: Sequence[str], find: Find, images: Sequence[Image]) -> Test:

@@ -6,7 +6,6 @@ Source: Docker Engine API, ContainerList, `filters`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from labkit.engine.containers import health, mounts
 from labkit.engine.containers.lifecycle import STATES
 from labkit.engine.containers.record import Container
 from labkit.engine.errors import BadParameter, NotFound
+from labkit.engine.matching import has_label, search
 from labkit.engine.networks.bindings import normal
 
 Filters = Mapping[str, Sequence[str]]
@@ -36,22 +36,13 @@ Test = Callable[[Container, Sequence[str], Context], bool]
 
 
 def _label(container: Container, wanted: Sequence[str], context: Context) -> bool:
-    labels = container.labels
-    pairs = (want.partition("=") for want in wanted)
-    return all(key in labels and (not equals or labels[key] == value) for key, equals, value in pairs)
+    return all(has_label(container.labels, want) for want in wanted)
 
 
 def _name(container: Container, wanted: Sequence[str], context: Context) -> bool:
     """A regular expression, found anywhere in the name; the slash before it may be given or not."""
     names = (container.name, f"/{container.name}")
-    return any(_search(want, name) for want in wanted for name in names)
-
-
-def _search(pattern: str, text: str) -> bool:
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        return False
+    return any(search(want, name) for want in wanted for name in names)
 
 
 def _ports(container: Container, wanted: Sequence[str], context: Context) -> bool:
@@ -122,7 +113,7 @@ FILTERS: dict[str, Test] = {
     "exited": _exited,
     "expose": _ports,
     "health": lambda c, wanted, context: health.status(c) in wanted,
-    "id": lambda c, wanted, context: any(_search(want, c.id) for want in wanted),
+    "id": lambda c, wanted, context: any(search(want, c.id) for want in wanted),
     "isolation": lambda c, wanted, context: "default" in wanted,
     "is-task": lambda c, wanted, context: _false(wanted[0]),
     "label": _label,

@@ -6,40 +6,24 @@ NetworkPrune).
 
 from __future__ import annotations
 
-import contextlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from labkit.engine.containers import timestamps
 from labkit.engine.errors import BadParameter
+from labkit.engine.matching import NO, YES, has_label, search
 from labkit.engine.networks.record import Network
 
 Filters = Mapping[str, Sequence[str]]
 Test = Callable[[Network, str, bool], bool]
-
-YES, NO = ("1", "true", "True"), ("0", "false", "False")
-
-
-def _has(labels: Mapping[str, str], wanted: str) -> bool:
-    key, equals, value = wanted.partition("=")
-    return key in labels and (not equals or labels[key] == value)
-
-
-def _search(pattern: str, text: str) -> bool:
-    """A regular expression found anywhere; one that is none is taken as a text."""
-    with contextlib.suppress(re.error):
-        return re.search(pattern, text) is not None
-    return pattern in text
-
 
 # filter -> has this network, in use or not, this value?
 LIST: dict[str, Test] = {
     # as Docker: dangling are those that somebody made and nobody uses
     "dangling": lambda network, value, used: (value in YES) == (network.user_defined and not used),
     "driver": lambda network, value, used: network.driver == value,
-    "id": lambda network, value, used: _search(value, network.id),
-    "label": lambda network, value, used: _has(network.labels, value),
-    "name": lambda network, value, used: _search(value, network.name),
+    "id": lambda network, value, used: search(value, network.id),
+    "label": lambda network, value, used: has_label(network.labels, value),
+    "name": lambda network, value, used: search(value, network.name),
     "scope": lambda network, value, used: value == "local",
     "type": lambda network, value, used: (value == "builtin") == network.predefined,
 }
@@ -52,7 +36,7 @@ CHOICES = {
 
 PRUNE: dict[str, Test] = {
     "label": LIST["label"],
-    "label!": lambda network, value, used: not _has(network.labels, value),
+    "label!": lambda network, value, used: not has_label(network.labels, value),
     "until": lambda network, value, used: timestamps.parse(network.created) < timestamps.moment(value),
 }
 """The filters of `POST /networks/prune`."""

@@ -6,12 +6,11 @@ VolumePrune).
 
 from __future__ import annotations
 
-import contextlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from labkit.engine.errors import BadParameter
+from labkit.engine.matching import NO, YES, has_label, search
 
 if TYPE_CHECKING:
     from labkit.engine.volumes.store import Volume
@@ -19,34 +18,18 @@ if TYPE_CHECKING:
 Filters = Mapping[str, Sequence[str]]
 Test = Callable[["Volume", str, bool], bool]
 
-YES, NO = ("1", "true", "True"), ("0", "false", "False")
-
-
-def _labelled(volume: Volume, wanted: str) -> bool:
-    key, equals, value = wanted.partition("=")
-    labels = volume.labels or {}
-    return key in labels and (not equals or labels[key] == value)
-
-
-def _search(pattern: str, text: str) -> bool:
-    """A regular expression found anywhere; one that is none is taken as a text."""
-    with contextlib.suppress(re.error):
-        return re.search(pattern, text) is not None
-    return pattern in text
-
-
 LIST: dict[str, Test] = {
     "dangling": lambda volume, value, used: (value in YES) != used,
     "driver": lambda volume, value, used: value == "local",
-    "label": lambda volume, value, used: _labelled(volume, value),
-    "name": lambda volume, value, used: _search(value, volume.name),
+    "label": lambda volume, value, used: has_label(volume.labels or {}, value),
+    "name": lambda volume, value, used: search(value, volume.name),
 }
 """The filters of `GET /volumes`: has this volume, in use or not, this value?"""
 
 PRUNE: dict[str, Test] = {
     "all": lambda volume, value, used: True,  # says which are looked at: see `everything`
     "label": LIST["label"],
-    "label!": lambda volume, value, used: not _labelled(volume, value),
+    "label!": lambda volume, value, used: not has_label(volume.labels or {}, value),
 }
 """The filters of `POST /volumes/prune`."""
 
