@@ -217,10 +217,11 @@ def machines() -> dict[str, str]:
         if guest.is_built(kind.name, files / kind.name):
             found[kind.title] = kind.trial(files / kind.name)
         else:  # its files are built when it is first started
-            found[kind.title] = "" if shutil.which(kind.program) else f"{kind.package} is not installed"
+            found[kind.title] = "" if shutil.which(kind.program) else f"{kind.package} {NOT_INSTALLED}"
     return found
 
 
+NOT_INSTALLED = "is not installed"
 READ_ON = "The lessons still open, and can be read with the outputs and pictures that are stored in them."
 
 
@@ -233,11 +234,12 @@ def virtual_machine(trial: Trial) -> Finding:
         means = f"One can be booted, for lessons, and for the engine where namespaces are refused: {', '.join(works)}."
         return Finding(name, tried, "ok", means)
     why = "; ".join(f"{title}: {obstacle}" for title, obstacle in found.items())
-    packages = " ".join(kind.package for kind in kinds.KINDS)
+    packages = " ".join(kind.package for kind in kinds.KINDS if found[kind.title].endswith(NOT_INSTALLED))
+    mend = f"sudo apt install {packages}" if packages else "Ask whoever runs this machine to allow what is refused."
     means = f"None can be booted. {why}."
     if not trial.works("namespaces"):
         means += f" So labkit can run no container here. {READ_ON}"
-    return Finding(name, tried, "missing", means, f"sudo apt install {packages}")
+    return Finding(name, tried, "missing", means, mend)
 
 
 def python(_: Trial) -> Finding:

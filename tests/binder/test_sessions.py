@@ -79,6 +79,7 @@ def test_the_doctor_says_what_is_missing(docker_client, image):
     (finding,) = [each for each in report["findings"] if each["name"] == "virtual machine"]
     assert finding["outcome"] == "missing"
     assert "ptrace" in finding["means"] and "QEMU" in finding["means"]
+    assert "apt install" not in finding["mend"]  # all is there, and forbidden
 
 
 def test_connect_says_it_too(docker_client, image):
