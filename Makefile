@@ -34,8 +34,8 @@ lab: $(VENV)/.lab  ## install what is missing and open the first lesson in Jupyt
 
 # The browser's driver keeps an event loop of its own running, so its tests have a process of their own. (5: none chosen)
 test: $(VENV)/.dev  ## run every test; what this machine lacks is skipped, and named at the end
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rsfE --ignore tests/browser $(PYTEST_FLAGS) || [ $$? = 5 ]
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rsfE tests/browser $(PYTEST_FLAGS) || [ $$? = 5 ]
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rfE --ignore tests/browser $(PYTEST_FLAGS) || [ $$? = 5 ]
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -rfE tests/browser $(PYTEST_FLAGS) || [ $$? = 5 ]
 
 lint: $(VENV)/.dev  ## formatting, usual mistakes, types
 	$(BIN)/ruff format --check
@@ -46,10 +46,10 @@ prose: $(VENV)/.dev  ## how each lesson reads: spelling, links, length of senten
 	$(BIN)/python -m tests.prose
 
 test-binder: $(VENV)/.dev  ## build the image for Binder, and run every lesson in its sandbox: needs root and dockerd
-	PATH="$(CURDIR)/$(BIN):$$PATH" BINDER=1 $(BIN)/python -m pytest -rsfE tests/binder $(PYTEST_FLAGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" BINDER=1 $(BIN)/python -m pytest -rfE tests/binder $(PYTEST_FLAGS)
 
 soak: $(VENV)/.dev  ## every fault, hundreds of cycles, 50 boots of each machine; takes some 30 minutes
-	PATH="$(CURDIR)/$(BIN):$$PATH" SOAK=1 $(BIN)/python -m pytest -rsfE tests/security tests/faults \
+	PATH="$(CURDIR)/$(BIN):$$PATH" SOAK=1 $(BIN)/python -m pytest -rfE tests/security tests/faults \
 		tests/microvm/test_soak.py $(PYTEST_FLAGS)
 
 bench: $(VENV)/.dev  ## time the embedded engine against dockerd

@@ -1,6 +1,7 @@
 """Fixtures for every test: the engines, one after another, and a client of the Docker SDK for each."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 
 import docker
@@ -59,6 +60,16 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     if report.skipped and NOT_FOR_THIS_ENGINE in reason:
         return "not for this engine", "-", "NOT FOR THIS ENGINE"
     return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What this machine lacks, each once, with the number of tests: pytest's own list has a line for every test."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("not run here")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:6} tests: {' '.join(reason.split())}")
 
 
 @pytest.hookimpl(hookwrapper=True)
