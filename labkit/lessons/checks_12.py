@@ -52,16 +52,21 @@ def _times(number: int) -> str:
 # --- give-up --------------------------------------------------------------------------------------
 
 
+def _wanted(evidence: Evidence) -> int:
+    """How many restarts are this learner's task."""
+    return int(evidence.words["tries"])
+
+
 def give_up(evidence: Evidence) -> Outcome:
     """A container that failed, was restarted a given number of times, and no more."""
-    often = _times(int(evidence.words["tries"]))
+    often = _times(_wanted(evidence))
     expected = f"{TRIES}, which has failed, was restarted {often}, and has exited"
     done = f"{TRIES} was restarted {often}; then the engine gave up"
     return _judge(evidence, TRIES, expected, FAILURE, _not_given_up, lambda _: done)
 
 
 def _not_given_up(evidence: Evidence, container: Container) -> Wrong | None:
-    wanted, policy, count = evidence.words["tries"], _policy(container), _restarts(container)
+    wanted, policy, count = _wanted(evidence), _policy(container), _restarts(container)
     if container.status == "created":
         return "not started", f"{TRIES} was created, and not started", FAILURE
     if policy == "no":

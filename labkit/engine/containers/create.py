@@ -65,8 +65,8 @@ async def furnish(engine: Engine, container: Container) -> None:
 def make(engine: Engine, body: Mapping[str, Any], image: Image) -> Container:
     """The record for a request, checked; no name yet."""
     container_id = new_id()
-    given = {name: value for name, value in (body.get("HostConfig") or {}).items() if value is not None}
-    asked = {name: value for name, value in given.items() if name in bodies.HOST_FIELDS}
+    host_body = (body.get("HostConfig") or {}).items()
+    asked = {name: value for name, value in host_body if value is not None and name in bodies.HOST_FIELDS}
     if asked.get("NetworkMode") == HOST and not body.get("Hostname"):
         body = {**body, "Hostname": os.uname().nodename}  # as Docker: who shares the network shares its name
     config = bodies.config(body, image.config.get("config") or {}, container_id)

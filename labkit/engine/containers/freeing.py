@@ -12,6 +12,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from functools import cache
 from queue import SimpleQueue
 
 _old: SimpleQueue[int] = SimpleQueue()
@@ -32,15 +33,10 @@ def afterwards(path: str) -> Iterator[None]:
         _old.put(held)
 
 
+@cache
 def _thread() -> None:
-    """Start the thread with the first file. It ends with the process, and owes it nothing."""
-    global _thread_runs
-    if not _thread_runs:
-        _thread_runs = True
-        threading.Thread(target=_close_all, name="freeing", daemon=True).start()
-
-
-_thread_runs = False
+    """Start the thread, once: with the first file. It ends with the process, and owes it nothing."""
+    threading.Thread(target=_close_all, name="freeing", daemon=True).start()
 
 
 def _close_all() -> None:

@@ -45,7 +45,7 @@ async def stop(engine: Engine, container: Container, grace: int | None = None, s
 
 async def halt(engine: Engine, container: Container, grace: int | None, signum: str = "") -> None:
     """The stop signal, the grace period, SIGKILL; returns when it has exited."""
-    wanted = signal_number(signum or container.config.get("StopSignal") or "SIGTERM")
+    wanted = _stop_signal(container, signum)
     seconds = grace if grace is not None else container.config.get("StopTimeout", GRACE)
     ended = container.waiters.add("not-running")
     if not await _signal(engine, container, wanted):
@@ -60,9 +60,14 @@ async def halt(engine: Engine, container: Container, grace: int | None, signum: 
         raise ServerError(f"Cannot stop container: {container.name}: it does not end after SIGKILL: is its disk there?")
 
 
+def _stop_signal(container: Container, asked: str = "") -> int:
+    """The signal that asks it to stop: the one asked for, else its own, else SIGTERM."""
+    return signal_number(asked or container.config.get("StopSignal") or "SIGTERM")
+
+
 async def _killed_at_once(engine: Engine, container: Container, signum: str) -> bool:
     """A stop without a grace period: nobody waits between the two signals, so they are sent together. Is it gone?"""
-    wanted = signal_number(signum or container.config.get("StopSignal") or "SIGTERM")
+    wanted = _stop_signal(container, signum)
     ended = container.waiters.add("not-running")
     if await _signal(engine, container, wanted, signal.SIGKILL):
         crash.at("stop: killed")
@@ -111,7 +116,7 @@ async def kill(engine: Engine, container: Container, signum: str = "") -> None:
     except ServerError as error:
         raise ServerError(f"Cannot kill container: {container.name}: {error.message}") from error
     _check("kill", container)
-    stop_signal = signal_number(container.config.get("StopSignal") or "SIGTERM")
+    stop_signal = _stop_signal(container)
     if number not in (signal.SIGKILL, stop_signal):
         async with container.lock:
             _check("kill", container)
