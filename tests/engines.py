@@ -142,6 +142,13 @@ def stop(engine: Engine) -> None:
     remove_bridge(engine)
 
 
+def remove_all(engine: Engine) -> None:
+    """Remove every container, so that the shim has nothing left to wait for."""
+    with contextlib.suppress(docker.errors.DockerException), contextlib.closing(engine.client()) as client:
+        for container in client.containers.list(all=True, ignore_removed=True):
+            container.remove(force=True, v=True)
+
+
 def remove_bridge(engine: Engine) -> None:
     """Remove the bridge that a root engine leaves for containers that go on; nobody comes back to this folder."""
     name = "lk" + hashlib.sha256(str(engine.state).encode()).hexdigest()[:10]

@@ -149,9 +149,11 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         if options.registry:
             stack.enter_context(registry.hub())
-        address = options.host or stack.enter_context(engines.embedded()).address
-        if not options.host:
-            stack.callback(remove_containers, address)
+        address = options.host
+        if not address:
+            engine = stack.enter_context(engines.embedded())
+            stack.callback(engines.remove_all, engine)  # those that the suite leaves running would outlive it
+            address = engine.address
         report = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "report.xml"
         prepare(address, fill=bool(options.registry))
         run(options.suite.absolute(), address, list(areas), report)
@@ -166,13 +168,6 @@ def main() -> int:
         new = floors | {area: kinds["passed"] for area, kinds in sorted(counted.items())}
         FLOORS.write_text(json.dumps(dict(sorted(new.items())), indent=1) + "\n")
     return 0 if good else 1
-
-
-def remove_containers(address: str) -> None:
-    """Some of the suite's containers are left running, and would outlive the engine."""
-    with contextlib.closing(docker.DockerClient(address)) as client:
-        for container in client.containers.list(all=True, ignore_removed=True):
-            container.remove(force=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import pytest
 
 from tests import busybox, engines
 from tests.contract.helpers import OBEDIENT, eventually
-from tests.engines import Engine
+from tests.engines import Engine, remove_all
 
 COUNTER = ["sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; usleep 5000; done"]
 
@@ -49,13 +49,6 @@ def client(engine):
     with contextlib.closing(engine.client()) as client:
         busybox.import_image(client, "survivor")
         yield client
-
-
-def remove_all(engine: Engine) -> None:
-    """End every container, so that the shim has nothing left to wait for."""
-    with contextlib.suppress(docker.errors.DockerException), contextlib.closing(engine.client()) as client:
-        for container in client.containers.list(all=True, ignore_removed=True):
-            container.remove(force=True)
 
 
 def kill_9(engine: Engine) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests import busybox, engines
 from tests.contract.helpers import eventually
-from tests.engines import Engine
+from tests.engines import Engine, remove_all
 from tests.faults import traces
 
 SOAK = bool(os.environ.get("SOAK"))
@@ -74,10 +74,3 @@ def alive(pid: int) -> bool:
 def kill_api(engine: Engine) -> None:
     kill_9(engines.api_pid(engine))
     engine.process.wait(10)
-
-
-def remove_all(engine: Engine) -> None:
-    """Remove every container, so that the shim has nothing left to wait for."""
-    with contextlib.suppress(docker.errors.DockerException), contextlib.closing(engine.client()) as client:
-        for container in client.containers.list(all=True, ignore_removed=True):
-            container.remove(force=True, v=True)

@@ -7,8 +7,9 @@ import socket
 import pytest
 
 from tests.contract.helpers import eventually, tar_of
+from tests.engines import remove_all
 from tests.faults import traces
-from tests.faults.conftest import IMAGE, SOAK, remove_all
+from tests.faults.conftest import IMAGE, SOAK
 from tests.faults.registries import registry
 
 TIMES = 50 if SOAK else 6

@@ -17,9 +17,9 @@ from labkit.engine import crash
 from tests import engines
 from tests.backends import not_for_this_engine
 from tests.contract.helpers import eventually, tar_of
-from tests.engines import Engine
+from tests.engines import Engine, remove_all
 from tests.faults import traces
-from tests.faults.conftest import IMAGE, SOAK, kill_api, remove_all
+from tests.faults.conftest import IMAGE, SOAK, kill_api
 from tests.faults.registries import registry
 
 FOREVER = ["sleep", "600"]

@@ -18,8 +18,8 @@ from labkit.runtime import hierarchies
 from tests import busybox, engines
 from tests.backends import not_for_this_engine
 from tests.contract.helpers import eventually
-from tests.engines import Engine
-from tests.faults.conftest import IMAGE, kill_api, remove_all
+from tests.engines import Engine, remove_all
+from tests.faults.conftest import IMAGE, kill_api
 
 FOREVER = ["sleep", "600"]
 GIVEN = ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads")  # cgroup-v2.rst, "Model of Delegation"

@@ -14,8 +14,9 @@ from tests import busybox, engines
 from tests.backends import not_for_this_engine
 from tests.contract.helpers import Background, eventually
 from tests.contract.test_survival import small_disk  # noqa: F401  a fixture: an engine on a disk of 24 MB
+from tests.engines import remove_all
 from tests.faults import traces
-from tests.faults.conftest import IMAGE, remove_all
+from tests.faults.conftest import IMAGE
 
 FOREVER = ["sleep", "600"]
 FEW = 64  # descriptors

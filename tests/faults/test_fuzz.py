@@ -18,8 +18,9 @@ from labkit.engine.api.routes import ROUTES
 from tests import busybox, engines
 from tests.contract.helpers import tar_of
 from tests.engine.images.trees import file, folder, hard_link, link, tar
+from tests.engines import remove_all
 from tests.faults import traces
-from tests.faults.conftest import IMAGE, SOAK, remove_all
+from tests.faults.conftest import IMAGE, SOAK
 
 SEED = int(os.environ.get("SEED", "1"))
 REQUESTS, ARCHIVES = (10_000, 2_000) if SOAK else (250, 60)

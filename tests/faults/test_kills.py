@@ -11,8 +11,9 @@ import pytest
 
 from tests import engines
 from tests.contract.helpers import eventually
+from tests.engines import remove_all
 from tests.faults import traces
-from tests.faults.conftest import IMAGE, alive, kill_9, kill_api, remove_all
+from tests.faults.conftest import IMAGE, alive, kill_9, kill_api
 
 FOREVER = ["sleep", "600"]
 LOST = 255

@@ -11,8 +11,9 @@ import pytest
 from tests import engines
 from tests.backends import not_for_this_engine
 from tests.contract.helpers import tar_of, unique
+from tests.engines import remove_all
 from tests.faults import traces
-from tests.faults.conftest import IMAGE, SOAK, remove_all
+from tests.faults.conftest import IMAGE, SOAK
 
 CYCLES, FEWER = (200, 50) if SOAK else (20, 6)
 WARM_UP = 5
